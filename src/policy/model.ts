@@ -1,0 +1,68 @@
+import type { Place } from '../base/errors.ts';
+import type { ArchName } from '../facts/arches.ts';
+
+/** The policy as people write it: immutable, names still unresolved. See docs/policy.md for the text form. */
+
+export type Action =
+  | { readonly kind: 'allow' | 'log' | 'notify' | 'return_zero' | 'kill_thread' | 'kill_process' }
+  | { readonly kind: 'errno'; readonly errno: string | number }
+  | { readonly kind: 'trace' | 'trap'; readonly data: number };
+
+/** A constant as written: names and numbers joined by `|`, each negated (`-`) or complemented (`~`) or neither. */
+export interface ConstantTerm {
+  readonly sign?: '-' | '~';
+  readonly value: string | bigint | Constant;
+}
+export type Constant = readonly ConstantTerm[];
+
+export interface Field {
+  /** Argument name as written (man page's or kernel's), `arg0`..`arg5`, or `ip`. */
+  readonly argument: string;
+  /** Forced width: u32(x), u64(x). Absent: the effective width. */
+  readonly width?: 32 | 64;
+  readonly mask?: Constant;
+}
+
+export type CompareOperator = '==' | '!=' | '<' | '<=' | '>' | '>=';
+
+export type Test =
+  | { readonly kind: 'compare'; readonly field: Field; readonly operator: CompareOperator; readonly constant: Constant }
+  | { readonly kind: 'in' | 'within'; readonly field: Field; readonly constants: readonly Constant[] };
+
+export type Condition =
+  | Test
+  | { readonly kind: 'and' | 'or'; readonly operands: readonly Condition[] }
+  | { readonly kind: 'not'; readonly operand: Condition };
+
+export type Call =
+  | { readonly kind: 'name' | 'set'; readonly name: string }
+  | { readonly kind: 'number'; readonly number: number };
+
+export interface Rule {
+  readonly action: Action;
+  readonly call: Call;
+  readonly condition?: Condition;
+  /** Where it stands in its file, for messages; absent for rules that were built. */
+  readonly place?: Place;
+  /** Comments kept from the text: own lines before it, and behind it on its line (without `#`). */
+  readonly commentBefore?: string;
+  readonly comment?: string;
+}
+
+export interface Policy {
+  /** Version of the policy language: 1. */
+  readonly selkie: 1;
+  /** Edition of the named sets: 1. */
+  readonly sets: 1;
+  readonly name?: string;
+  /** Absent: the ABI of what it is applied to. */
+  readonly arches?: readonly ArchName[];
+  readonly default: Action;
+  /** `kernel` and `unknown` go together. */
+  readonly kernel?: string;
+  readonly unknown?: Action;
+  readonly badArch: Action;
+  readonly syscalls: readonly Rule[];
+  readonly start?: readonly Rule[];
+  readonly commentBefore?: string;
+}

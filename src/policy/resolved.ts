@@ -1,0 +1,50 @@
+import type { ArchName } from '../facts/arches.ts';
+import type { CompareOperator, Rule } from './model.ts';
+
+/**
+ * A policy with everything looked up for given ABIs: numbers, masks and values instead of names. Its meaning (see decide.ts):
+ * of the rules of a number, the first whose condition holds decides; rules are sorted by precedence (conditional and
+ * named, conditional and from a set, unconditional and named, unconditional and from a set), and rules of equal precedence that
+ * overlap have equal actions, so their order never matters.
+ */
+
+/** ((argument truncated to `width`) & mask) operator value; all unsigned, `mask` and `value` fit `width`. */
+export interface ResolvedTest {
+  readonly kind: 'test';
+  /** Index 0..5, or 'ip' (always 64 bits). */
+  readonly argument: number | 'ip';
+  readonly width: 32 | 64;
+  readonly mask: bigint;
+  readonly operator: CompareOperator;
+  readonly value: bigint;
+}
+
+export type ResolvedCondition =
+  | ResolvedTest
+  | { readonly kind: 'and' | 'or'; readonly operands: readonly ResolvedCondition[] }
+  | { readonly kind: 'not'; readonly operand: ResolvedCondition };
+
+export interface ResolvedRule {
+  readonly condition?: ResolvedCondition;
+  /** SECCOMP_RET_* with its data, unsigned 32 bits. */
+  readonly action: number;
+  /** The rule it came from, for messages. */
+  readonly rule: Rule;
+}
+
+export interface ResolvedArch {
+  readonly arch: ArchName;
+  /** Number (with the x32 bit where the ABI has it) to its rules, most preferred first; sorted by number. */
+  readonly calls: ReadonlyMap<number, readonly ResolvedRule[]>;
+  readonly default: number;
+  /** Numbers greater than `above` that have no rule get `action`. */
+  readonly unknown?: { readonly above: number; readonly action: number };
+}
+
+export interface ResolvedPolicy {
+  readonly arches: readonly ResolvedArch[];
+  /** For every token that is not listed, and on x86_64 for numbers >= 0x40000000 unless x32 is listed (and below unless x86_64 is). */
+  readonly badArch: number;
+  /** Things a person should know: names skipped on an arch that lacks them. */
+  readonly notes: readonly string[];
+}
