@@ -1,3 +1,5 @@
+export type { SeccompData } from '../facts/seccomp.ts';
+
 /**
  * One classic BPF instruction, `struct sock_filter` of include/uapi/linux/filter.h:
  *
@@ -13,15 +15,3 @@ export interface Instruction {
 
 /** A program as the kernel takes it: 1 to 4096 instructions (BPF_MAXINSNS). */
 export type Program = readonly Instruction[];
-
-/** What a filter is asked about: `struct seccomp_data` of include/uapi/linux/seccomp.h. */
-export interface SeccompData {
-  /** Syscall number, unsigned 32 bits. */
-  readonly nr: number;
-  /** AUDIT_ARCH_* token, unsigned 32 bits. */
-  readonly arch: number;
-  /** Address after the syscall instruction, unsigned 64 bits. */
-  readonly instructionPointer: bigint;
-  /** Exactly six, each unsigned 64 bits. */
-  readonly args: readonly bigint[];
-}

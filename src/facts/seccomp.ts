@@ -33,3 +33,15 @@ export const BPF_MAXINSNS = 4096;
 export const PROBE_OPERATION = 0x5e1c1e00;
 export const PROBE_ARGUMENT = 0x53454c4b;
 export const PROBE_ERRNO = 3517;
+
+/** What a filter is asked about: `struct seccomp_data` of include/uapi/linux/seccomp.h. */
+export interface SeccompData {
+  /** Syscall number, unsigned 32 bits. */
+  readonly nr: number;
+  /** AUDIT_ARCH_* token, unsigned 32 bits. */
+  readonly arch: number;
+  /** Address after the syscall instruction, unsigned 64 bits. */
+  readonly instructionPointer: bigint;
+  /** Exactly six, each unsigned 64 bits. */
+  readonly args: readonly bigint[];
+}

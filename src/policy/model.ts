@@ -12,6 +12,10 @@ export type Action =
 export interface ConstantTerm {
   readonly sign?: '-' | '~';
   readonly value: string | bigint | Constant;
+  /** How a number was written, so that it is printed the same; absent: decimal. */
+  readonly base?: 8 | 16;
+  /** Where it stands in its file; absent for conditions that were built. */
+  readonly place?: Place;
 }
 export type Constant = readonly ConstantTerm[];
 
@@ -21,6 +25,8 @@ export interface Field {
   /** Forced width: u32(x), u64(x). Absent: the effective width. */
   readonly width?: 32 | 64;
   readonly mask?: Constant;
+  /** Where it stands in its file; absent for conditions that were built. */
+  readonly place?: Place;
 }
 
 export type CompareOperator = '==' | '!=' | '<' | '<=' | '>' | '>=';
@@ -64,5 +70,14 @@ export interface Policy {
   readonly badArch: Action;
   readonly syscalls: readonly Rule[];
   readonly start?: readonly Rule[];
+  /** Comment lines above the first key (without `#`). */
   readonly commentBefore?: string;
+  /** Comments at keys: by `default`, `syscalls`, `syscalls.allow`, …; `end` holds those behind everything. */
+  readonly keyComments?: Readonly<Record<string, KeyComments>>;
+}
+
+/** Comment lines above a key and behind it on its line (without `#`). */
+export interface KeyComments {
+  readonly before?: string;
+  readonly behind?: string;
 }
