@@ -1,0 +1,19 @@
+import { accessSync, constants } from 'node:fs';
+import { join } from 'node:path';
+
+/** False when every tool is on the PATH, else the reason to skip a test. */
+export function missingTools(...names: readonly string[]): false | string {
+  const missing = names.filter((name) => !onPath(name));
+  return missing.length === 0 ? false : `missing here: ${missing.join(', ')}`;
+}
+
+function onPath(name: string): boolean {
+  return (process.env.PATH ?? '').split(':').some((folder) => {
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
