@@ -1,0 +1,84 @@
+/** Numbers of the kernel's interface on x86-64: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/linux. */
+
+/** System calls that this folder makes itself. */
+export const NR = {
+  write: 1,
+  open: 2,
+  close: 3,
+  poll: 7,
+  mmap: 9,
+  munmap: 11,
+  ioctl: 16,
+  pread64: 17,
+  pwrite64: 18,
+  recvmsg: 47,
+  socketpair: 53,
+  execve: 59,
+  wait4: 61,
+  kill: 62,
+  fcntl: 72,
+  getpgid: 121,
+  prctl: 157,
+  exit_group: 231,
+  eventfd2: 290,
+  process_vm_readv: 310,
+  seccomp: 317,
+  memfd_create: 319,
+  execveat: 322,
+  pidfd_send_signal: 424,
+  pidfd_open: 434,
+  pidfd_getfd: 438,
+} as const;
+
+/** include/uapi/linux/prctl.h */
+export const PR_SET_NO_NEW_PRIVS = 38;
+export const PR_GET_NO_NEW_PRIVS = 39;
+export const PR_GET_SECCOMP = 21;
+
+/** include/uapi/linux/seccomp.h: operations of seccomp(2). */
+export const SECCOMP_SET_MODE_STRICT = 0;
+export const SECCOMP_SET_MODE_FILTER = 1;
+export const SECCOMP_GET_ACTION_AVAIL = 2;
+export const SECCOMP_GET_NOTIF_SIZES = 3;
+
+/** include/uapi/linux/seccomp.h: flags of SECCOMP_SET_MODE_FILTER. */
+export const SECCOMP_FILTER_FLAG_TSYNC = 1;
+export const SECCOMP_FILTER_FLAG_LOG = 2;
+export const SECCOMP_FILTER_FLAG_SPEC_ALLOW = 4;
+export const SECCOMP_FILTER_FLAG_NEW_LISTENER = 8;
+export const SECCOMP_FILTER_FLAG_TSYNC_ESRCH = 16;
+export const SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV = 32;
+
+/** include/uapi/linux/seccomp.h: ioctls of a listener. The number of ID_VALID changed in 5.8 (commit 47e33c05f9f0). */
+export const SECCOMP_IOCTL_NOTIF_RECV = 0xc050_2100;
+export const SECCOMP_IOCTL_NOTIF_SEND = 0xc018_2101;
+export const SECCOMP_IOCTL_NOTIF_ID_VALID = 0x4008_2102;
+export const SECCOMP_IOCTL_NOTIF_ID_VALID_WRONG_DIR = 0x8008_2102;
+export const SECCOMP_IOCTL_NOTIF_SET_FLAGS = 0x4008_2104;
+export const SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP = 1;
+export const SECCOMP_USER_NOTIF_FLAG_CONTINUE = 1;
+
+/**
+ * struct seccomp_notif (80 bytes) and struct seccomp_notif_resp (24 bytes):
+ *
+ *     u64 id | u32 pid | u32 flags | struct seccomp_data { s32 nr | u32 arch | u64 ip | u64 args[6] }
+ *     u64 id | s64 val | s32 error | u32 flags
+ */
+export const NOTIF_SIZE = 80;
+export const NOTIF_OFFSET_PID = 8;
+export const NOTIF_OFFSET_NR = 16;
+export const NOTIF_OFFSET_ARCH = 20;
+export const NOTIF_OFFSET_IP = 24;
+export const NOTIF_OFFSET_ARGS = 32;
+export const NOTIF_RESP_SIZE = 24;
+
+/** include/uapi/asm-generic/poll.h */
+export const POLLIN = 1;
+export const POLLERR = 8;
+export const POLLHUP = 16;
+
+/** include/uapi/asm-generic/fcntl.h */
+export const F_GETFD = 1;
+export const F_SETFD = 2;
+export const FD_CLOEXEC = 1;
+export const AT_EMPTY_PATH = 0x1000;

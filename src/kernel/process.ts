@@ -1,0 +1,160 @@
+import { readFileSync, readlinkSync } from 'node:fs';
+import { NR } from './abi.ts';
+import { addressOf, mustSyscall, trySyscall } from './libc.ts';
+
+/** Other processes: pidfds, memory and /proc. A `pid` may also be a thread's id: /proc has every thread under its own. */
+
+const O_RDWR = 2;
+const O_CLOEXEC = 0o2000000;
+
+/** A descriptor that stands for a process: pidfd_open(2), since 5.3. @throws {SyscallError} */
+export function openPidfd(pid: number): number {
+  return mustSyscall('pidfd_open', `watch process ${pid}`, NR.pidfd_open, pid, 0);
+}
+
+/** A copy of another process's descriptor: pidfd_getfd(2), since 5.6; needs the right to trace it. @throws {SyscallError} */
+export function takeDescriptor(pidfd: number, fd: number): number {
+  return mustSyscall('pidfd_getfd', `take descriptor ${fd}`, NR.pidfd_getfd, pidfd, fd, 0);
+}
+
+/** Sends a signal to the very process a pidfd stands for, never to one that got its number later. @returns 0 or -errno */
+export function sendSignal(pidfd: number, signal: number): number {
+  return trySyscall(NR.pidfd_send_signal, pidfd, signal, null, 0);
+}
+
+/** kill(2). @returns 0 or -errno */
+export function kill(pid: number, signal: number): number {
+  return trySyscall(NR.kill, pid, signal);
+}
+
+/** The process group of `pid`, 0 for ourselves; -errno where it has gone. */
+export function processGroup(pid: number): number {
+  return trySyscall(NR.getpgid, pid);
+}
+
+/**
+ * Memory of another process through /proc/PID/mem, which also writes where a mapping is read-only (its pages are copied first).
+ * Addresses are bigint and go through pread64 and pwrite64: node:fs loses them (writeSync ignores a bigint position).
+ */
+export class ProcessMemory {
+  readonly #fd: number;
+
+  private constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  /** @returns undefined where it cannot be opened: the process has gone, or we may not trace it */
+  static open(pid: number): ProcessMemory | undefined {
+    const path = Buffer.from(`/proc/${pid}/mem\0`);
+    const fd = trySyscall(NR.open, path, O_RDWR | O_CLOEXEC);
+    return fd < 0 ? undefined : new ProcessMemory(fd);
+  }
+
+  /** Exactly `length` bytes, or undefined where not all of them can be read. */
+  read(address: bigint, length: number): Uint8Array | undefined {
+    // Safe because: `bytes` is ours, `length` long, and referenced until the call is over.
+    const bytes = new Uint8Array(length);
+    return trySyscall(NR.pread64, this.#fd, bytes, length, address) === length ? bytes : undefined;
+  }
+
+  /** @returns whether all bytes were written; kernels may forbid it (proc_mem.force_override) */
+  write(address: bigint, bytes: Uint8Array): boolean {
+    // Safe because: the kernel only reads `bytes`, which is referenced until the call is over.
+    return trySyscall(NR.pwrite64, this.#fd, bytes, bytes.length, address) === bytes.length;
+  }
+
+  close(): void {
+    trySyscall(NR.close, this.#fd);
+  }
+}
+
+/** Copies memory of another process by process_vm_readv(2): what is readable there, no force. @returns undefined where refused */
+export function readMemory(pid: number, address: bigint, length: number): Uint8Array | undefined {
+  const bytes = new Uint8Array(length);
+  const local = Buffer.alloc(16);
+  local.writeBigUInt64LE(addressOf(bytes), 0);
+  local.writeBigUInt64LE(BigInt(length), 8);
+  const remote = Buffer.alloc(16);
+  remote.writeBigUInt64LE(address, 0);
+  remote.writeBigUInt64LE(BigInt(length), 8);
+  // Safe because: both iovecs and `bytes` are ours and referenced until the call is over.
+  const read = trySyscall(NR.process_vm_readv, pid, local, 1, remote, 1, 0);
+  return read === length ? bytes : undefined;
+}
+
+/** Path of the running executable, as the kernel prints it (with " (deleted)" where it is gone); undefined where refused. */
+export function executableOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return undefined;
+  }
+}
+
+/** include/uapi/linux/auxvec.h */
+export const AT_PHDR = 3;
+export const AT_BASE = 7;
+export const AT_ENTRY = 9;
+
+/** The auxiliary vector of a 64-bit process: type to value; undefined where refused. */
+export function auxiliaryVector(pid: number): ReadonlyMap<number, bigint> | undefined {
+  const bytes = readProc(pid, 'auxv');
+  if (bytes === undefined || bytes.length < 16) return undefined;
+  const values = new Map<number, bigint>();
+  for (let offset = 0; offset + 16 <= bytes.length; offset += 16)
+    values.set(Number(bytes.readBigUInt64LE(offset)), bytes.readBigUInt64LE(offset + 8));
+  return values;
+}
+
+/** A line of /proc/PID/maps that has a file or a [name]. Addresses and file offset in bytes, `end` exclusive. */
+export interface Mapping {
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly offset: bigint;
+  readonly name: string;
+}
+
+/** The mapping that holds an address; undefined where there is none or the kernel refuses. */
+export function findMapping(pid: number, address: bigint): Mapping | undefined {
+  const text = readProc(pid, 'maps')?.toString('utf8') ?? '';
+  for (const line of text.split('\n')) {
+    const match = /^([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) \S+ \d+ *(.*)$/.exec(line);
+    if (match === null) continue;
+    const start = BigInt(`0x${match[1]}`);
+    const end = BigInt(`0x${match[2]}`);
+    if (address >= start && address < end)
+      return { start, end, offset: BigInt(`0x${match[3]}`), name: match[4] || '[anonymous]' };
+  }
+  return undefined;
+}
+
+/** What /proc/PID/status says about identity and signals; masks have bit N-1 for signal N. */
+export interface ProcessStatus {
+  readonly tgid: number;
+  readonly ppid: number;
+  readonly ignored: bigint;
+  readonly blocked: bigint;
+  readonly caught: bigint;
+}
+
+/** Reads /proc/PID/status; undefined where the process has gone. */
+export function processStatus(pid: number | 'self'): ProcessStatus | undefined {
+  const text = readProc(pid, 'status')?.toString('latin1');
+  if (text === undefined) return undefined;
+  const field = (name: string) => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(text)?.[1] ?? '0';
+  return {
+    tgid: Number(field('Tgid')),
+    ppid: Number(field('PPid')),
+    ignored: BigInt(`0x${field('SigIgn')}`),
+    blocked: BigInt(`0x${field('SigBlk')}`),
+    caught: BigInt(`0x${field('SigCgt')}`),
+  };
+}
+
+function readProc(pid: number | 'self', file: string): Buffer | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`);
+  } catch {
+    return undefined;
+  }
+}
