@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FLOORS, GO_NEWEST, GO_OLDEST, goFloor } from '../../src/facts/floors.ts';
+
+const names = (calls: readonly { name: string }[]): Set<string> => new Set(calls.map(({ name }) => name));
+const versions = Array.from({ length: GO_NEWEST - GO_OLDEST + 1 }, (_, index) => `go1.${GO_OLDEST + index}.1`);
+
+test('every call of a floor stands there once and has a reason of its own', () => {
+  for (const [floor, calls] of Object.entries(FLOORS)) {
+    assert.equal(names(calls).size, calls.length, `${floor} names a call twice`);
+    for (const { name, reason } of calls) {
+      assert.match(name, /^[a-z][a-z0-9_]*$/);
+      assert.ok(reason.length >= 15 && !reason.endsWith('.'), `${floor}: ${name}: ${reason}`);
+    }
+  }
+});
+
+test('no floor opens what programs must ask for themselves', () => {
+  for (const floor of ['go', 'glibc-threads']) {
+    for (const closed of ['execve', 'execveat', 'socket', 'connect', 'ptrace', 'bpf', 'kill', 'unlinkat', 'mount']) {
+      assert.ok(!names(FLOORS[floor] ?? []).has(closed), `${floor} opens ${closed}`);
+    }
+  }
+});
+
+test('no call is both allowed by a floor and answered ENOSYS', () => {
+  const fallback = names(FLOORS.fallback);
+  for (const floor of [FLOORS.go, FLOORS['glibc-threads']]) {
+    for (const { name } of floor) assert.ok(!fallback.has(name), name);
+  }
+});
+
+test("the floor of Go leaves room under the story's limit of 48 names", () => {
+  assert.ok(FLOORS.go.length <= 40, String(FLOORS.go.length));
+});
+
+test('the end of the process, of a thread and of a signal handler are in every floor', () => {
+  for (const floor of [FLOORS['glibc-threads'], ...versions.map(goFloor)]) {
+    for (const name of ['exit', 'exit_group', 'rt_sigreturn', 'restart_syscall', 'futex', 'tgkill']) {
+      assert.ok(names(floor).has(name), name);
+    }
+  }
+});
+
+test('versions differ where the runtime changed', () => {
+  const has = (version: string, name: string): boolean => names(goFloor(version)).has(name);
+  assert.deepEqual([has('go1.22.12', 'pipe2'), has('go1.22.12', 'eventfd2')], [true, false]);
+  assert.deepEqual([has('go1.23.0', 'pipe2'), has('go1.23.0', 'eventfd2')], [false, true]);
+  assert.deepEqual([has('go1.24.13', 'pread64'), has('go1.25.0', 'pread64')], [false, true]);
+  assert.deepEqual([has('go1.23.12', 'prlimit64'), has('go1.24.0', 'prlimit64')], [false, true]);
+});
+
+test('an unknown version gets the nearest floor, an unreadable one all of it', () => {
+  assert.deepEqual(goFloor('go1.16.3'), goFloor('go1.19'));
+  assert.deepEqual(goFloor('go1.40.0'), goFloor('go1.26.8'));
+  assert.deepEqual(goFloor('devel go1.26-abcdef'), goFloor('go1.26.8'));
+  assert.equal(goFloor('devel').length, FLOORS.go.length);
+});

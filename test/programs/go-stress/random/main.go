@@ -1,0 +1,18 @@
+// Seeds and random maps: what the runtime and math/rand take from the kernel.
+package main
+
+import (
+	"fmt"
+	"hash/maphash"
+	"math/rand"
+)
+
+func main() {
+	var hash maphash.Hash
+	hash.WriteString("seed")
+	counts := map[int]int{}
+	for i := 0; i < 1000; i++ {
+		counts[rand.Intn(10)]++
+	}
+	fmt.Println("done", len(counts), hash.Sum64() != 0)
+}

@@ -1,0 +1,3 @@
+module story-dial
+
+go 1.19

@@ -1,0 +1,3 @@
+module story-exec
+
+go 1.19
