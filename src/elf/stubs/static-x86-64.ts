@@ -1,0 +1,169 @@
+import { Assembler } from '../asm-x86-64.ts';
+
+/** What the generated programs share: the ELF file around their code, and pieces of code. All is position-dependent and static. */
+
+/** Where the file is mapped: 4 MiB, the usual place of static programs, above every vm.mmap_min_addr. */
+const BASE = 0x40_0000n;
+const EHDR_SIZE = 64;
+const PHDR_SIZE = 56;
+const HEADER_SIZE = EHDR_SIZE + 2 * PHDR_SIZE;
+const ET_EXEC = 2;
+const EM_X86_64 = 62;
+const PT_LOAD = 1;
+const PT_GNU_STACK = 0x6474_e551;
+const PF_X = 1;
+const PF_W = 2;
+const PF_R = 4;
+
+/** Gives the absolute address of a label. */
+export type AddressOf = (label: string) => bigint;
+
+/**
+ * Builds a static executable of one read-only, executable segment; it has its stack only, not executable. Execution begins at the first
+ * byte that `write` emits.
+ *
+ * @param write - emits code and data; called twice, as absolute addresses are known after the first time
+ */
+export function staticElf(write: (code: Assembler, addressOf: AddressOf) => void): Uint8Array {
+  const draft = new Assembler();
+  write(draft, () => 0n);
+  const labels = draft.labels();
+  const code = new Assembler();
+  write(code, (label) => BASE + BigInt(HEADER_SIZE + (labels.get(label) ?? 0)));
+  const body = code.assemble();
+  const file = new Uint8Array(HEADER_SIZE + body.length);
+  file.set(body, HEADER_SIZE);
+  const view = new DataView(file.buffer);
+  writeHeader(view);
+  writeSegment(view, EHDR_SIZE, PT_LOAD, PF_R | PF_X, BASE, BigInt(file.length));
+  writeSegment(view, EHDR_SIZE + PHDR_SIZE, PT_GNU_STACK, PF_R | PF_W, 0n, 0n);
+  return file;
+}
+
+/** Elf64_Ehdr: ident 16 | type 2 | machine 2 | version 4 | entry 8 | phoff 8 | shoff 8 | flags 4 | ehsize 2 | phentsize 2 | phnum 2 ... */
+function writeHeader(view: DataView): void {
+  [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1].forEach((byte, index) => {
+    view.setUint8(index, byte);
+  });
+  view.setUint16(16, ET_EXEC, true);
+  view.setUint16(18, EM_X86_64, true);
+  view.setUint32(20, 1, true);
+  view.setBigUint64(24, BASE + BigInt(HEADER_SIZE), true);
+  view.setBigUint64(32, BigInt(EHDR_SIZE), true);
+  view.setUint16(52, EHDR_SIZE, true);
+  view.setUint16(54, PHDR_SIZE, true);
+  view.setUint16(56, 2, true);
+  view.setUint16(58, 64, true);
+}
+
+/** Elf64_Phdr: type 4 | flags 4 | offset 8 | vaddr 8 | paddr 8 | filesz 8 | memsz 8 | align 8. */
+function writeSegment(view: DataView, at: number, type: number, flags: number, address: bigint, size: bigint): void {
+  view.setUint32(at, type, true);
+  view.setUint32(at + 4, flags, true);
+  view.setBigUint64(at + 16, address, true);
+  view.setBigUint64(at + 24, address, true);
+  view.setBigUint64(at + 32, size, true);
+  view.setBigUint64(at + 40, size, true);
+  view.setBigUint64(at + 48, 0x1000n, true);
+}
+
+/** System calls that generated programs make: arch/x86/entry/syscalls/syscall_64.tbl. */
+export const NR = {
+  read: 0,
+  write: 1,
+  open: 2,
+  close: 3,
+  rt_sigaction: 13,
+  rt_sigprocmask: 14,
+  nanosleep: 35,
+  getpid: 39,
+  sendmsg: 46,
+  clone: 56,
+  execve: 59,
+  wait4: 61,
+  kill: 62,
+  fcntl: 72,
+  getppid: 110,
+  rt_sigtimedwait: 128,
+  prctl: 157,
+  exit_group: 231,
+  seccomp: 317,
+} as const;
+
+/** mov eax, number; syscall. Clobbers rcx and r11. */
+export function call(code: Assembler, name: keyof typeof NR): Assembler {
+  return code.mov('eax', NR[name]).syscall();
+}
+
+/** The command that a generated program executes. */
+export interface Target {
+  /** The file: absolute or relative to the working directory; PATH is not searched. */
+  readonly path: string;
+  readonly argv: readonly string[];
+}
+
+/** Data labels `path`, `argv`, and `shell`, `shellArgv`: what execvp(3) runs where the kernel says ENOEXEC. */
+export function emitTarget(code: Assembler, target: Target, addressOf: AddressOf): void {
+  code.label('path').text(`${target.path}\0`).label('shell').text('/bin/sh\0');
+  target.argv.forEach((word, index) => code.label(`word${index}`).text(`${word}\0`));
+  code.align(8).label('argv');
+  target.argv.forEach((_, index) => code.u64(addressOf(`word${index}`)));
+  code.u64(0n).label('shellArgv').u64(addressOf('shell')).u64(addressOf('path'));
+  target.argv.slice(1).forEach((_, index) => code.u64(addressOf(`word${index + 1}`)));
+  code.u64(0n);
+}
+
+/** Data label `fprog`: struct sock_fprog, u16 count | 6 bytes | pointer; and the program. */
+export function emitProgram(code: Assembler, program: Uint8Array, addressOf: AddressOf): void {
+  code
+    .align(8)
+    .label('fprog')
+    .u64(BigInt(program.length / 8))
+    .u64(addressOf('program'));
+  code.label('program').data(program);
+}
+
+/** r15 = envp, from the stack as execve(2) leaves it: argc, argv, 0, envp, 0. */
+export function loadEnvironment(code: Assembler): void {
+  code.mov('rax', { base: 'rsp', displacement: 0 }).shl('rax', 3).mov('r15', 'rsp').add('r15', 'rax').add('r15', 16);
+}
+
+const SIGNAL_COUNT = 64;
+
+/**
+ * Sets every signal to its default: Node ignores SIGPIPE and SIGXFSZ, glibc's posix_spawn leaves 32 and 33 ignored. SIGKILL and SIGSTOP are
+ * refused, which does not matter. Clobbers rbx; uses 32 bytes below rsp for a struct sigaction of zeros (SIG_DFL).
+ */
+export function resetSignals(code: Assembler): void {
+  for (let word = 0; word < 4; word += 1) code.push(0);
+  code.mov('ebx', 1).label('nextSignal');
+  code.mov('edi', 'ebx').mov('rsi', 'rsp').xor('edx', 'edx').mov('r10d', 8);
+  call(code, 'rt_sigaction')
+    .inc('ebx')
+    .cmp('ebx', SIGNAL_COUNT + 1)
+    .jcc('ne', 'nextSignal')
+    .add('rsp', 32);
+}
+
+const PR_SET_NO_NEW_PRIVS = 38;
+/** prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); the result is in rax. */
+export function setNoNewPrivs(code: Assembler): void {
+  code.mov('edi', PR_SET_NO_NEW_PRIVS).mov('esi', 1).xor('edx', 'edx').xor('r10d', 'r10d').xor('r8d', 'r8d');
+  call(code, 'prctl');
+}
+
+const ENOEXEC = 8;
+/** Executes the target with the environment in r15; comes back with the first errno, positive, in r13 when it cannot. */
+export function executeTarget(code: Assembler): void {
+  code.lea('rdi', 'path').lea('rsi', 'argv').mov('rdx', 'r15');
+  call(code, 'execve').mov('r13', 'rax').neg('r13').cmp('r13', ENOEXEC).jcc('ne', 'cannotExecute');
+  code.lea('rdi', 'shell').lea('rsi', 'shellArgv').mov('rdx', 'r15');
+  call(code, 'execve').label('cannotExecute');
+}
+
+const ENOENT = 2;
+/** exit_group with 127 for ENOENT in r13, else 126, as env(1); then spins in hlt, should the filter forbid even that. */
+export function exitAfterFailedExec(code: Assembler): void {
+  code.mov('edi', 126).cmp('r13', ENOENT).jcc('ne', 'leave').inc('edi').label('leave');
+  call(code, 'exit_group').hlt();
+}
