@@ -87,6 +87,11 @@ export function dynamicEntries(elf: ElfFile): readonly { readonly tag: number; r
   return entries;
 }
 
+/** True for bytes that begin as an ELF file of any class and machine. */
+export function isElf(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
+}
+
 function requireElf64(bytes: Uint8Array): void {
   if (bytes[0] === 0x23 && bytes[1] === 0x21) {
     const line = new TextDecoder().decode(bytes.subarray(2, 256)).split('\n')[0] ?? '';
@@ -96,12 +101,15 @@ function requireElf64(bytes: Uint8Array): void {
       `Cannot read an ELF file: this is a script that ${JSON.stringify(interpreter)} runs; use \`selkie run\`, or the interpreter's own binary`,
     );
   }
-  if (!(bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46)) {
+  if (!isElf(bytes)) {
     const found = bytes.length === 0 ? 'the file is empty' : `the file begins with ${hex(bytes.subarray(0, 4))}`;
     throw new ElfError('elf_not_elf', `Cannot read an ELF file: ${found}, wanted 7f 45 4c 46`);
   }
   if (bytes.length < format.EHDR_SIZE) throw damaged(`it ends after ${bytes.length} bytes, inside its header of 64`);
-  if (bytes[4] === 1) throw new ElfError('elf_class', 'Cannot read the ELF file: it is a 32-bit file, wanted 64-bit');
+  if (bytes[4] === 1) {
+    const machine = format.machineName((bytes[18] ?? 0) | ((bytes[19] ?? 0) << 8));
+    throw new ElfError('elf_class', `Cannot read the ELF file: it is a 32-bit file (${machine}), wanted 64-bit`);
+  }
   if (bytes[4] !== 2) throw damaged(`EI_CLASS is ${bytes[4]}, wanted 2`);
   if (bytes[5] === 2)
     throw new ElfError('elf_class', 'Cannot read the ELF file: it is big-endian, wanted little-endian');

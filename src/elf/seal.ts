@@ -11,6 +11,9 @@ import { endOfLoads, isAddress, loadsOf, requireSealable, sealWarnings } from '.
 import { newSectionTable } from './section-table.ts';
 import { sealStub } from './stubs/seal.ts';
 
+export { inspectElf, type Sealed, unsealElf } from './inspect.ts';
+export { isElf } from './read.ts';
+
 const PAGE = 4096;
 
 /** SHA-256 of bytes, 32 bytes; passed in because this layer has no cryptography of its own. */

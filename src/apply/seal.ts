@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import { ElfError, UsageError } from '../base/errors.ts';
+import { inspectElf, type Sealed, unsealElf } from '../elf/inspect.ts';
+import type { LayoutKind } from '../elf/layout.ts';
+import { sealElf } from '../elf/seal.ts';
+import { type Destination, readSource, requireFree, type SourceFile, writeLike } from './replace-file.ts';
+
+/** Where a sealed or unsealed file goes: one of the two. */
+export interface OutputOptions {
+  readonly output?: string;
+  /** Replace the binary itself. */
+  readonly inPlace?: boolean;
+  /** Replace an output that exists. */
+  readonly force?: boolean;
+}
+
+export interface SealFileOptions extends OutputOptions {
+  readonly binary: string;
+  /** Encoded instructions that answer the probe call: compiled for x86_64 with `probe`. */
+  readonly program: Uint8Array;
+  /** The policy's text, kept in the file for `inspect`. */
+  readonly policyText: string;
+}
+
+export interface SealFileResult {
+  /** The file that was written. */
+  readonly path: string;
+  readonly layout: LayoutKind;
+  /** Bytes before and after. */
+  readonly originalSize: number;
+  readonly size: number;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Seals a program into a file (`BINARY.sealed` when nothing else is said) that keeps its mode, owner and extended attributes. The file
+ * appears whole or not at all.
+ *
+ * @throws ElfError as sealElf does; `elf_privileged` for setuid and setgid programs
+ * @throws UsageError `output_exists`, `no_such_file`, `not_a_file`, `unreadable`, `unwritable`, `output_twice`
+ */
+export function sealFile(options: SealFileOptions): SealFileResult {
+  const source = readSource(options.binary);
+  const destination = destinationOf(source, options, `${options.binary}.sealed`);
+  requireFree(destination);
+  requireUnprivileged(options.binary, source);
+  const { program, policyText } = options;
+  const sealed = naming(options.binary, () => sealElf(source.bytes, { program, policyText, sha256 }));
+  const lost = writeLike(source, destination, sealed.bytes);
+  return {
+    path: destination.path,
+    layout: sealed.layout,
+    originalSize: source.bytes.length,
+    size: sealed.bytes.length,
+    warnings: [...sealed.warnings, ...lost],
+  };
+}
+
+/**
+ * Writes the original of a sealed program, byte for byte.
+ *
+ * @returns the path written, and what could not be kept
+ * @throws ElfError as unsealElf does
+ * @throws UsageError as sealFile does
+ */
+export function unsealFile(options: OutputOptions & { readonly binary: string }): { path: string; warnings: string[] } {
+  const source = readSource(options.binary);
+  const fallback = options.binary.endsWith('.sealed')
+    ? options.binary.slice(0, -'.sealed'.length)
+    : `${options.binary}.unsealed`;
+  const destination = destinationOf(source, options, fallback);
+  requireFree(destination);
+  const original = naming(options.binary, () => unsealElf(source.bytes, sha256));
+  return { path: destination.path, warnings: writeLike(source, destination, original) };
+}
+
+/** What a sealed program holds; undefined for one that is not sealed. @throws ElfError, UsageError */
+export function inspectFile(binary: string): Sealed | undefined {
+  const source = readSource(binary);
+  return naming(binary, () => inspectElf(source.bytes));
+}
+
+function sha256(bytes: Uint8Array): Uint8Array {
+  return createHash('sha256').update(bytes).digest();
+}
+
+function destinationOf(source: SourceFile, options: OutputOptions, fallback: string): Destination {
+  if (options.inPlace === true) {
+    if (options.output !== undefined) {
+      throw new UsageError('output_twice', 'Cannot choose the output: found a path and "in place", wanted one of them');
+    }
+    return { path: source.path, force: true };
+  }
+  return { path: options.output ?? fallback, force: options.force ?? false };
+}
+
+function requireUnprivileged(path: string, source: SourceFile): void {
+  const bits = source.stat.mode & 0o6000;
+  if (bits === 0) return;
+  const kind = (bits & 0o4000) !== 0 ? 'setuid' : 'setgid';
+  throw new ElfError(
+    'elf_privileged',
+    `Cannot seal "${path}": it is a ${kind} program, whose file must stay as its package made it: seal an unprivileged copy`,
+  );
+}
+
+/** Puts the path into what the pure functions say of bytes. */
+function naming<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof ElfError)) throw error;
+    throw new ElfError(error.code, `${path}: ${error.message}`, { cause: error });
+  }
+}

@@ -1,0 +1,32 @@
+import { trySyscall } from './libc.ts';
+
+/** Extended attributes of open files: xattr(7). Node has no interface to them. */
+
+// x86-64: arch/x86/entry/syscalls/syscall_64.tbl.
+const NR_FSETXATTR = 190;
+const NR_FGETXATTR = 193;
+const NR_FLISTXATTR = 196;
+
+/** XATTR_LIST_MAX and XATTR_SIZE_MAX of include/uapi/linux/limits.h. */
+const MAX_BYTES = 65536;
+
+/**
+ * Copies every extended attribute that the caller may see (ACLs, capabilities, user attributes) from one open file to another.
+ *
+ * @returns the names of those that could not be copied
+ * @throws {UnsupportedError} on another system or CPU
+ */
+export function copyExtendedAttributes(from: number, to: number): string[] {
+  const list = new Uint8Array(MAX_BYTES);
+  const size = trySyscall(NR_FLISTXATTR, from, list, list.length);
+  if (size <= 0) return [];
+  const names = new TextDecoder().decode(list.subarray(0, size)).split('\0');
+  return names.filter((name) => name !== '' && !copyOne(name, from, to));
+}
+
+function copyOne(name: string, from: number, to: number): boolean {
+  const nameBytes = new TextEncoder().encode(`${name}\0`);
+  const value = new Uint8Array(MAX_BYTES);
+  const size = trySyscall(NR_FGETXATTR, from, nameBytes, value, value.length);
+  return size >= 0 && trySyscall(NR_FSETXATTR, to, nameBytes, value, size, 0) === 0;
+}
