@@ -105,11 +105,11 @@ export interface Target {
 /** Data labels `path`, `argv`, and `shell`, `shellArgv`: what execvp(3) runs where the kernel says ENOEXEC. */
 export function emitTarget(code: Assembler, target: Target, addressOf: AddressOf): void {
   code.label('path').text(`${target.path}\0`).label('shell').text('/bin/sh\0');
-  target.argv.forEach((word, index) => code.label(`word${index}`).text(`${word}\0`));
+  for (const [index, word] of target.argv.entries()) code.label(`word${index}`).text(`${word}\0`);
   code.align(8).label('argv');
-  target.argv.forEach((_, index) => code.u64(addressOf(`word${index}`)));
+  for (const index of target.argv.keys()) code.u64(addressOf(`word${index}`));
   code.u64(0n).label('shellArgv').u64(addressOf('shell')).u64(addressOf('path'));
-  target.argv.slice(1).forEach((_, index) => code.u64(addressOf(`word${index + 1}`)));
+  for (const index of target.argv.slice(1).keys()) code.u64(addressOf(`word${index + 1}`));
   code.u64(0n);
 }
 
