@@ -96,13 +96,14 @@ export const AT_PHDR = 3;
 export const AT_BASE = 7;
 export const AT_ENTRY = 9;
 
-/** The auxiliary vector of a 64-bit process: type to value; undefined where refused. */
-export function auxiliaryVector(pid: number): ReadonlyMap<number, bigint> | undefined {
+/** The auxiliary vector: type to value; undefined where refused. `bits` are those of the process's pointers. */
+export function auxiliaryVector(pid: number, bits: 32 | 64): ReadonlyMap<number, bigint> | undefined {
   const bytes = readProc(pid, 'auxv');
-  if (bytes === undefined || bytes.length < 16) return undefined;
+  if (bytes === undefined || bytes.length < bits / 4) return undefined;
   const values = new Map<number, bigint>();
-  for (let offset = 0; offset + 16 <= bytes.length; offset += 16)
-    values.set(Number(bytes.readBigUInt64LE(offset)), bytes.readBigUInt64LE(offset + 8));
+  const word = (offset: number) => (bits === 64 ? bytes.readBigUInt64LE(offset) : BigInt(bytes.readUInt32LE(offset)));
+  for (let offset = 0; offset + bits / 4 <= bytes.length; offset += bits / 4)
+    values.set(Number(word(offset)), word(offset + bits / 8));
   return values;
 }
 

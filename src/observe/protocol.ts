@@ -1,0 +1,33 @@
+import type { BoundaryKind } from './boundary.ts';
+import type { ExecutableCall } from './tally.ts';
+
+/** What the receiving worker and the thread that started it tell each other. */
+
+/** Given to the worker at its start. */
+export interface ReceiveOptions {
+  /** Our end of the guard's socket; the worker owns it from now on. */
+  readonly socket: number;
+  /** An eventfd: when it is raised, the worker stops and hands over what it has. */
+  readonly wake: number;
+  /** Path of the launching executable as /proc/PID/exe shows it. */
+  readonly launcher: string;
+}
+
+/** What a recording saw; also of one that was cut short. */
+export interface Observed {
+  readonly calls: number;
+  readonly boundary: BoundaryKind;
+  readonly results: readonly ExecutableCall[];
+  /** Whether the kernel took turns on one CPU (SYNC_WAKE_UP). */
+  readonly isSynchronous: boolean;
+}
+
+/** From the worker. `status` is wait4(2)'s word. */
+export type ReceiveMessage =
+  | { readonly kind: 'started'; readonly pid: number }
+  | { readonly kind: 'refused'; readonly errno: number }
+  | { readonly kind: 'status'; readonly pid: number; readonly status: number; readonly execErrno: number }
+  | { readonly kind: 'signal'; readonly signal: number; readonly code: number; readonly sender: number }
+  | { readonly kind: 'progress'; readonly calls: number }
+  | { readonly kind: 'failed'; readonly error: Error }
+  | { readonly kind: 'done'; readonly observed: Observed };

@@ -1,0 +1,10 @@
+import { existsSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import type { ReceiveOptions } from './protocol.ts';
+
+/** Starts the receiving worker: worker.js beside this file, or one folder up where the command line's bundle has its chunks. */
+export function startReceiver(options: ReceiveOptions): Worker {
+  const beside = new URL('./worker.js', import.meta.url);
+  const file = existsSync(beside) ? beside : new URL('../worker.js', import.meta.url);
+  return new Worker(file, { workerData: options });
+}

@@ -1,0 +1,131 @@
+import type { ArchName } from '../facts/arches.ts';
+import { findMapping } from '../kernel/process.ts';
+import { abiOf, callKey, effectOf } from './abi.ts';
+import { type Boundary, type BoundaryKind, type CallPlace, findBoundary, MARK_NR } from './boundary.ts';
+import { type Image, Tasks } from './tasks.ts';
+
+/** Counts notified calls by executable, ABI, number and phase. */
+
+/** `start`: made by the kernel's exec and ld.so for the first image, before its entry point. `program`: all else. */
+export type Phase = 'start' | 'program';
+
+/** Calls of one kind, and where the first of them came from. */
+export interface CallCount {
+  readonly arch: ArchName;
+  /** With the x32 bit where the ABI has it. */
+  readonly nr: number;
+  count: number;
+  /** Address after the first call's syscall instruction. */
+  readonly ip: bigint;
+  /** The file that holds it, and where in that file; absent where the kernel does not say. */
+  readonly module?: string;
+  readonly offset?: bigint;
+}
+
+/** What one executable called, by `callKey`. */
+type Counts = { readonly [K in Phase]: Map<number, CallCount> };
+
+/** A line of the result. */
+export interface ExecutableCall extends CallCount {
+  readonly exe: string;
+  readonly phase: Phase;
+}
+
+export class Tally {
+  readonly #launcher: string;
+  readonly #tasks = new Tasks<Counts>(() => ({ start: new Map(), program: new Map() }));
+  #boundary: Boundary | undefined;
+  #firstImage: Image<Counts> | undefined;
+  #isStarting = true;
+  #launch: CallPlace | undefined;
+  /** All calls of the target, the one by which it was started included. */
+  calls = 0;
+
+  /** `launcher` is how the kernel prints the path of the executable that starts the target: its calls are not the target's. */
+  constructor(launcher: string) {
+    this.#launcher = launcher;
+  }
+
+  /** How the end of `start` was found. */
+  get boundary(): BoundaryKind {
+    return this.#boundary?.kind ?? 'exec';
+  }
+
+  /**
+   * Counts a call.
+   *
+   * @param token - AUDIT_ARCH_*, unsigned
+   * @param ip - gives the instruction pointer; asked for seldom, as a bigint costs
+   * @returns false for our own mark, which must be answered with an error instead of being let through
+   */
+  add(tid: number, nr: number, token: number, ip: () => bigint): boolean {
+    const arch = abiOf(token, nr);
+    if (arch === undefined) return true;
+    const image = this.#tasks.imageOf(tid);
+    const key = callKey(arch, nr);
+    let phase: Phase = 'program';
+    if (this.#isStarting || nr === MARK_NR || this.#boundary?.isPassing) {
+      const seen = this.#start({ tid, nr, ip: ip() }, arch, image);
+      if (seen === 'mark') return false;
+      if (seen === 'launch') return true;
+      phase = seen;
+    }
+    this.calls += 1;
+    const known = image.content[phase].get(key);
+    if (known !== undefined) known.count += 1;
+    else image.content[phase].set(key, { arch, nr, count: 1, ...site(tid, ip()) });
+    this.#apply(tid, key);
+    return true;
+  }
+
+  /** Everything counted so far. */
+  results(): readonly ExecutableCall[] {
+    return this.#tasks
+      .images()
+      .flatMap(({ path, content }) =>
+        (['start', 'program'] as const).flatMap((phase) =>
+          [...content[phase].values()].map((call) => ({ exe: path, phase, ...call })),
+        ),
+      );
+  }
+
+  #apply(tid: number, key: number): void {
+    const effect = effectOf(key);
+    if (effect === undefined) return;
+    if (effect === 'exec') this.#tasks.beforeExec(tid);
+    else if (effect === 'exit') this.#tasks.beforeExit(tid);
+    else this.#tasks.beforeGroupExit();
+  }
+
+  #start(call: CallPlace, arch: ArchName, image: Image<Counts>): Phase | 'mark' | 'launch' {
+    const isExec = effectOf(callKey(arch, call.nr)) === 'exec';
+    if (image.path === this.#launcher) {
+      this.#tasks.beforeExec(call.tid);
+      if (isExec) this.#launch = call;
+      return 'launch';
+    }
+    if (this.#boundary === undefined) this.#beginImage(call, arch, image);
+    const seen = this.#boundary?.see(call) ?? 'program';
+    // What a library's constructor starts before the first image's entry is the program's; so is a second exec of the first image,
+    // whose mark would be gone.
+    if (seen === 'start' && image !== this.#firstImage) return 'program';
+    if (seen === 'program' || (seen === 'start' && isExec)) this.#isStarting = false;
+    return seen;
+  }
+
+  /** The launcher's execve has succeeded: it is the first call of what it started. */
+  #beginImage(call: CallPlace, arch: ArchName, image: Image<Counts>): void {
+    this.#firstImage = image;
+    this.#boundary = findBoundary(call, arch);
+    if (this.#launch === undefined) return;
+    const { nr, ip } = this.#launch;
+    this.calls += 1;
+    image.content.start.set(callKey('x86_64', nr), { arch: 'x86_64', nr, count: 1, ip });
+  }
+}
+
+function site(tid: number, ip: bigint): Pick<CallCount, 'ip' | 'module' | 'offset'> {
+  const mapping = findMapping(tid, ip);
+  if (mapping === undefined) return { ip };
+  return { ip, module: mapping.name, offset: ip - mapping.start + mapping.offset };
+}

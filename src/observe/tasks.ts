@@ -1,0 +1,62 @@
+import { executableOf, processStatus } from '../kernel/process.ts';
+
+/** An executable, and what `C` is kept for it. */
+export interface Image<C> {
+  /** As the kernel prints it; '[unknown]' where it refuses. */
+  readonly path: string;
+  readonly content: C;
+}
+
+/** Which executable a thread runs. Asked of /proc once per thread and again when it may have changed. */
+export class Tasks<C> {
+  readonly #byTask = new Map<number, Image<C>>();
+  readonly #byPath = new Map<string, Image<C>>();
+  readonly #create: () => C;
+  /** Leaders of processes in which another thread called execve: it takes over the leader's id at a moment that we do not see. */
+  readonly #unsettled = new Set<number>();
+
+  /** `create` makes the content of an executable that is seen for the first time. */
+  constructor(create: () => C) {
+    this.#create = create;
+  }
+
+  /** The executable that a thread runs. */
+  imageOf(tid: number): Image<C> {
+    return this.#byTask.get(tid) ?? this.#look(tid);
+  }
+
+  /** All executables seen. */
+  images(): readonly Image<C>[] {
+    return [...this.#byPath.values()];
+  }
+
+  /** The thread calls execve: whether it succeeds shows only when it calls again. */
+  beforeExec(tid: number): void {
+    this.#byTask.delete(tid);
+    const leader = processStatus(tid)?.tgid;
+    if (leader === undefined || leader === tid) return;
+    this.#byTask.delete(leader);
+    this.#unsettled.add(leader);
+  }
+
+  /** The thread ends; its id may come back as another's. */
+  beforeExit(tid: number): void {
+    this.#byTask.delete(tid);
+  }
+
+  /** Threads end that are not all known by id. */
+  beforeGroupExit(): void {
+    this.#byTask.clear();
+  }
+
+  #look(tid: number): Image<C> {
+    const path = executableOf(tid) ?? '[unknown]';
+    let image = this.#byPath.get(path);
+    if (image === undefined) {
+      image = { path, content: this.#create() };
+      this.#byPath.set(path, image);
+    }
+    if (!this.#unsettled.has(tid)) this.#byTask.set(tid, image);
+    return image;
+  }
+}
