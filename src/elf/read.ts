@@ -69,8 +69,10 @@ export function readElf(bytes: Uint8Array): ElfFile {
 export function interpreterOf(elf: ElfFile): string | undefined {
   const segment = elf.segments.find((entry) => entry.type === format.PT_INTERP);
   if (segment === undefined) return undefined;
-  const text = new ByteReader(elf.bytes.subarray(segment.offset, segment.offset + segment.filesz));
-  return text.string(0, 'the interpreter of PT_INTERP');
+  const content = elf.bytes.subarray(segment.offset, segment.offset + segment.filesz);
+  // The kernel wants this zero too: load_elf_binary() of fs/binfmt_elf.c.
+  if (content.at(-1) !== 0) throw damaged('the interpreter of PT_INTERP does not end in a zero byte');
+  return new ByteReader(content).string(0, 'the interpreter of PT_INTERP');
 }
 
 /** Tags and values of the dynamic section up to DT_NULL; empty for a program without one. */

@@ -32,15 +32,20 @@ export const GO_BUILDS: readonly Build[] = [
   { name: 'Go stripped', tool: 'go', flags: ['-ldflags=-s -w'], environment: { CGO_ENABLED: '0' } },
 ];
 
-/** Builds test/programs/SOURCE in `folder` and returns its path and bytes. */
+const built = new Map<string, Uint8Array>();
+
+/** Builds test/programs/SOURCE in `folder`, once, and returns its path and bytes. */
 export function buildProgram(build: Build, source: string, folder: string): { path: string; bytes: Uint8Array } {
   const path = join(folder, `${source}-${build.name}`.replace(/\W/g, '-'));
+  const known = built.get(path);
+  if (known !== undefined) return { path, bytes: known };
   const input = join(sources, source);
-  const words =
-    build.tool === 'go' ? ['build', ...build.flags, '-o', path, input] : [...build.flags, '-O1', '-o', path, input];
-  const environment = { ...process.env, GOFLAGS: '-mod=mod', GO111MODULE: 'off', ...build.environment };
-  execFileSync(build.tool, words, { env: environment, stdio: ['ignore', 'ignore', 'pipe'] });
-  return { path, bytes: readFileSync(path) };
+  const words = build.tool === 'go' ? ['build', ...build.flags] : [...build.flags, '-O1'];
+  const env = { ...process.env, GO111MODULE: 'off', ...build.environment };
+  execFileSync(build.tool, [...words, '-o', path, input], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const bytes = readFileSync(path);
+  built.set(path, bytes);
+  return { path, bytes };
 }
 
 /** Reason to skip what needs this build. */
