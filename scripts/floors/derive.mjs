@@ -1,7 +1,7 @@
 // Derives what Go's runtime calls: builds test/programs/go-stress with each Go version there is, runs every program in its
 // variants under strace, and joins the calls made after the program's entry. Slow (minutes for each version); CI never runs it.
 //
-//   node scripts/floors/derive.mjs [--go 1.26,1.19] [--load] [--report]
+//   node scripts/floors/derive.mjs [--go 1.26,1.19] [--programs gc,idle] [--load] [--report]
 //
 // Writes scripts/floors/captured/go.json: version -> call -> the runs that made it. Versions already captured are joined with
 // what this run sees. --report only compares the captured calls with the floor (needs a build: build/src/facts/floors.js).
@@ -21,7 +21,7 @@ const LIMIT_MS = 120_000;
 /** The newest patch release of each minor version; 1.19 is Debian's package golang-1.19-go. */
 const TOOLCHAINS = ['1.20.14', '1.21.13', '1.22.12', '1.23.12', '1.24.13', '1.25.9'];
 
-/** What each program is run with besides nothing; `stop` sends SIGSTOP and SIGCONT, `closed` closes descriptors. */
+/** What each program is run with besides nothing; `stop` sends SIGSTOP and SIGCONT, `closed` closes a descriptor, `softFiles` lowers a limit. */
 const VARIANTS = {
   gc: [
     { GODEBUG: 'madvdontneed=1' },
@@ -41,11 +41,17 @@ const VARIANTS = {
   deadlock: [{ GOTRACEBACK: 'crash' }],
   mapfatal: [{ GOTRACEBACK: 'system' }],
   stdio: [{ closed: '0' }, { closed: '1' }, { closed: '2' }],
+  random: [{ softFiles: '512' }],
   maxprocs: [{ GOGC: '5' }],
 };
 
 const { values: options } = parseArgs({
-  options: { go: { type: 'string' }, load: { type: 'boolean' }, report: { type: 'boolean' } },
+  options: {
+    go: { type: 'string' },
+    programs: { type: 'string' },
+    load: { type: 'boolean' },
+    report: { type: 'boolean' },
+  },
 });
 const captured = existsSync(CAPTURED) ? JSON.parse(readFileSync(CAPTURED, 'utf8')) : {};
 if (options.report) await report();
@@ -93,6 +99,7 @@ async function deriveOne(go, work) {
   writeFileSync(join(source, 'go.mod'), `module go-stress\n\ngo ${go.minor}\n`);
   for (const entry of readdirSync(PROGRAMS, { withFileTypes: true }).filter((found) => found.isDirectory())) {
     const program = entry.name;
+    if (options.programs?.split(',').includes(program) === false) continue;
     const kind = program === 'cgo' ? 'cgo' : 'pure';
     const binary = join(work, `${program}-${go.minor}`);
     const env = { ...process.env, ...go.env, CGO_ENABLED: kind === 'cgo' ? '1' : '0', GOFLAGS: '-buildvcs=false' };
@@ -119,18 +126,19 @@ async function deriveOne(go, work) {
 }
 
 function traceOne({ binary, variant }, trace) {
-  const { stop, closed, ...env } = variant;
-  const command = closed === undefined ? `exec ${binary}` : `exec ${binary} ${closed}<&-`;
+  const { stop, closed, softFiles, ...env } = variant;
+  const limit = softFiles === undefined ? '' : `ulimit -Sn ${softFiles}; `;
+  const command = `${limit}exec ${binary}${closed === undefined ? '' : ` ${closed}<&-`}`;
   return new Promise((done) => {
     const child = spawn('strace', ['-f', '-o', trace, 'sh', '-c', command], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'ignore', 'ignore'],
       detached: true,
     });
-    const limit = setTimeout(() => process.kill(-child.pid, 'SIGKILL'), LIMIT_MS);
+    const end = setTimeout(() => process.kill(-child.pid, 'SIGKILL'), LIMIT_MS);
     const pauses = stop === undefined ? undefined : setInterval(() => pause(binary), 200);
     child.on('exit', () => {
-      clearTimeout(limit);
+      clearTimeout(end);
       clearInterval(pauses);
       done();
     });

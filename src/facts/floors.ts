@@ -28,7 +28,10 @@ export interface FloorCall {
 const GO: readonly FloorCall[] = [
   // memory
   { name: 'mmap', reason: 'heap, stacks and metadata grow at any time (sysReserveOS, sysMapOS, sysAllocOS)' },
-  { name: 'munmap', reason: 'trims aligned reservations and frees big stacks and buffers (sysFreeOS)' },
+  {
+    name: 'munmap',
+    reason: 'gives back what a reservation got elsewhere than asked, or too much (mheap.sysAlloc, sysReserveAligned)',
+  },
   { name: 'madvise', reason: 'the scavenger gives memory back, huge pages are set (sysUnusedOS, sysHugePageOS)' },
   { name: 'prctl', reason: 'names mappings in /proc/PID/maps by PR_SET_VMA (setVMAName)', since: 25 },
   // threads
@@ -139,6 +142,10 @@ const GLIBC_THREADS: readonly FloorCall[] = [
   { name: 'exit_group', reason: 'the process ends by exit, or by abort at last' },
   { name: 'sched_getaffinity', reason: 'pthread_getattr_np, and the number of arenas (arena_get2)' },
   { name: 'prlimit64', reason: "the main thread's stack size (pthread_getattr_np)" },
+  {
+    name: 'newfstatat',
+    reason: 'stdio and dlopen ask what they opened: /proc/self/maps, libgcc_s at pthread_exit (fopen, _dl_map_object)',
+  },
   { name: 'gettid', reason: 'raise and abort' },
   { name: 'getpid', reason: 'pthread_kill, raise and abort' },
   { name: 'tgkill', reason: 'pthread_kill, raise and abort; Go preempts by it' },

@@ -1,13 +1,15 @@
-// Seeds and random maps: what the runtime and math/rand take from the kernel.
+// Seeds and random maps: what the runtime, math/rand and crypto/rand take from the kernel.
 package main
 
 import (
+	crypto "crypto/rand"
 	"fmt"
 	"hash/maphash"
 	"math/rand"
 )
 
 func main() {
+	crypto.Read(make([]byte, 64))
 	var hash maphash.Hash
 	hash.WriteString("seed")
 	counts := map[int]int{}
