@@ -6,5 +6,6 @@ import type { ReceiveOptions } from './protocol.ts';
 export function startReceiver(options: ReceiveOptions): Worker {
   const beside = new URL('./worker.js', import.meta.url);
   const file = existsSync(beside) ? beside : new URL('../worker.js', import.meta.url);
-  return new Worker(file, { workerData: options });
+  // Else Node would pipe the worker's output to process.stdout, which sets O_NONBLOCK on pipes that the target shares.
+  return new Worker(file, { workerData: options, stdout: true, stderr: true });
 }

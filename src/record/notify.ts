@@ -109,7 +109,10 @@ class Session {
   /** wait4(2): 0x..7f stopped, 0xffff continued, low seven bits a signal, else the code in the second byte. */
   #changed(pid: number, status: number, execErrno: number): void {
     if (status === 0xffff) return;
-    if ((status & 0xff) === 0x7f) return this.#relay.targetStopped(() => isStopped(pid));
+    if ((status & 0xff) === 0x7f) {
+      this.#relay.targetStopped(() => isStopped(pid));
+      return;
+    }
     const signal = status & 0x7f;
     this.#status = signal === 0 ? { code: (status >> 8) & 0xff } : { signal };
     this.#execErrno = execErrno;

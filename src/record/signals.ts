@@ -59,7 +59,10 @@ export class SignalRelay {
 
   #receive(signal: number): void {
     this.#received += 1;
-    if (this.#received > 1 || this.#target === undefined || this.#isTargetGone) return this.#killAll();
+    if (this.#received > 1 || this.#target === undefined || this.#isTargetGone) {
+      this.#killAll();
+      return;
+    }
     const target = this.#target;
     this.#later(HEAR_MS, () => this.#pass(signal, target));
     this.#later(PATIENCE_MS, () => this.#judge(signal, target));
