@@ -63,7 +63,7 @@ async function derive() {
   try {
     for (const go of compilers().filter(({ minor }) => options.go?.split(',').includes(minor) ?? true)) {
       await deriveOne(go, work);
-      writeFileSync(CAPTURED, `${JSON.stringify(sorted(captured), null, 1)}\n`);
+      writeFileSync(CAPTURED, print(captured));
     }
   } finally {
     for (const child of load) child.kill('SIGKILL');
@@ -174,10 +174,23 @@ function callsAfterEntry(trace, kind) {
   return calls;
 }
 
-function sorted(value) {
-  if (Array.isArray(value)) return [...value].sort();
-  const keys = Object.keys(value).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
-  return Object.fromEntries(keys.map((key) => [key, sorted(value[key])]));
+/** One line for each call. A variant is told only where the program without it did not make the call. */
+function print(versions) {
+  const lines = sortedEntries(versions).map(([version, kinds]) => {
+    const printed = sortedEntries(kinds).map(([kind, calls]) => {
+      const rows = sortedEntries(calls).map(([call, labels]) => {
+        const told = labels.filter((label) => !label.includes(' ') || !labels.includes(label.split(' ')[0]));
+        return `   ${JSON.stringify(call)}: ${JSON.stringify(told.sort()).replaceAll('","', '", "')}`;
+      });
+      return `  ${JSON.stringify(kind)}: {\n${rows.join(',\n')}\n  }`;
+    });
+    return ` ${JSON.stringify(version)}: {\n${printed.join(',\n')}\n }`;
+  });
+  return `{\n${lines.join(',\n')}\n}\n`;
+}
+
+function sortedEntries(value) {
+  return Object.entries(value).sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }));
 }
 
 async function report() {
@@ -190,7 +203,8 @@ async function report() {
       const beyond = names.filter((name) => !floor.has(name) && !(kind === 'cgo' && libc.has(name)));
       console.log(`${version} ${kind}: ${names.length} seen; floor ${floor.size}`);
       for (const name of beyond) console.log(`  beyond the floor: ${name} (${calls[name].join(', ')})`);
-      console.log(`  in the floor, never seen: ${[...floor].filter((name) => !(name in calls)).join(' ')}`);
+      const whole = kind === 'cgo' ? [...libc] : [...floor];
+      console.log(`  in the floor, never seen: ${whole.filter((name) => !(name in calls)).join(' ')}`);
     }
   }
 }

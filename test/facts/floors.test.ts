@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { FLOORS, GO_NEWEST, GO_OLDEST, goFloor } from '../../src/facts/floors.ts';
 
@@ -55,4 +56,38 @@ test('an unknown version gets the nearest floor, an unreadable one all of it', (
   assert.deepEqual(goFloor('go1.40.0'), goFloor('go1.26.8'));
   assert.deepEqual(goFloor('devel go1.26-abcdef'), goFloor('go1.26.8'));
   assert.equal(goFloor('devel').length, FLOORS.go.length);
+});
+
+/** version -> `pure` or `cgo` -> call -> stress programs that made it; see scripts/floors/derive.mjs. */
+type Captured = Record<string, Record<'pure' | 'cgo', Record<string, string[]>>>;
+const captured: Captured = JSON.parse(
+  readFileSync(new URL('../../../scripts/floors/captured/go.json', import.meta.url), 'utf8'),
+);
+
+/** What the stress programs themselves ask for: kill in signals, os.Pipe in netpoll, crypto/rand in random. */
+const ownCalls = ['kill signals', 'pipe2 netpoll', 'getrandom random'];
+
+test('every call that a stress program made after its entry is in the floor of its Go version', () => {
+  assert.equal(Object.keys(captured).length, versions.length);
+  const libc = names([...FLOORS['glibc-threads'], ...FLOORS.fallback]);
+  for (const [version, { pure, cgo }] of Object.entries(captured)) {
+    const floor = names(goFloor(version));
+    for (const [call, programs] of Object.entries(pure)) {
+      const known =
+        floor.has(call) || programs.every((program) => ownCalls.includes(`${call} ${program.split(' ')[0]}`));
+      assert.ok(known, `${version}: ${call} of ${programs.join(', ')}`);
+    }
+    for (const call of Object.keys(cgo)) assert.ok(floor.has(call) || libc.has(call), `${version} with cgo: ${call}`);
+  }
+});
+
+test('every call in a floor of Go was made by a stress program of that version, but for the clock without vDSO', () => {
+  for (const [version, { pure }] of Object.entries(captured)) {
+    const unseen = goFloor(version).filter(({ name }) => !(name in pure));
+    assert.deepEqual(
+      unseen.map(({ name }) => name),
+      ['clock_gettime'],
+      version,
+    );
+  }
 });
