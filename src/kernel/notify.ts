@@ -65,20 +65,20 @@ export class Listener {
     return this.#gone('SECCOMP_IOCTL_NOTIF_RECV');
   }
 
-  /** Lets the received call run in the kernel. @returns false where the caller has gone */
-  continue(): boolean {
-    return this.#send(0n, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+  /** Lets a received call run in the kernel; `call` is its struct seccomp_notif. @returns false where the caller has gone */
+  continue(call: DataView = this.notification): boolean {
+    return this.#send(call, 0n, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
   }
 
-  /** Answers the received call instead of the kernel: `errno` > 0 fails it, else it returns `value`. */
-  answer(value: bigint, errno: number): boolean {
-    return this.#send(value, -errno, 0);
+  /** Answers a received call instead of the kernel: `errno` > 0 fails it, else it returns `value`. */
+  answer(value: bigint, errno: number, call: DataView = this.notification): boolean {
+    return this.#send(call, value, -errno, 0);
   }
 
-  #send(value: bigint, error: number, flags: number): boolean {
+  #send(call: DataView, value: bigint, error: number, flags: number): boolean {
     const view = this.#responseView;
-    view.setUint32(0, this.notification.getUint32(0, true), true);
-    view.setUint32(4, this.notification.getUint32(4, true), true);
+    view.setUint32(0, call.getUint32(0, true), true);
+    view.setUint32(4, call.getUint32(4, true), true);
     view.setBigInt64(8, value, true);
     view.setInt32(16, error, true);
     view.setUint32(20, flags, true);

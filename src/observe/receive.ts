@@ -3,6 +3,7 @@ import { NOTIF_OFFSET_ARCH, NOTIF_OFFSET_IP, NOTIF_OFFSET_NR, NOTIF_OFFSET_PID }
 import { closeDescriptor } from '../kernel/descriptors.ts';
 import { Listener, PollSet } from '../kernel/notify.ts';
 import { receiveMessage } from '../kernel/spawn.ts';
+import { FastLoop } from './fast-loop.ts';
 import type { Observed, ReceiveMessage, ReceiveOptions } from './protocol.ts';
 import { Tally } from './tally.ts';
 
@@ -22,7 +23,7 @@ export class Receiver {
   #listener: Listener | undefined;
   #isSynchronous = false;
   #isSocketOpen = true;
-  #ip: () => bigint = () => 0n;
+  #fast: FastLoop | undefined;
   #lastProgress = 0;
 
   constructor(options: ReceiveOptions, post: (message: ReceiveMessage) => void) {
@@ -35,8 +36,9 @@ export class Receiver {
   /** Serves calls until the last user of the filter and the guard are gone, or the wake-up call comes. Blocks its thread. */
   run(): void {
     while (this.#isSocketOpen || this.#listener !== undefined) {
+      this.#serveFast();
       this.#poll.wait(-1);
-      if (this.#poll.isReadable(LISTENER)) this.#serve();
+      if (this.#poll.isReadable(LISTENER)) this.#receive();
       else if (this.#poll.isHungUp(LISTENER)) this.#closeListener();
       if (this.#poll.isReadable(SOCKET) || this.#poll.isHungUp(SOCKET)) this.#hearGuard();
       if (this.#poll.isReadable(WAKE)) return;
@@ -62,16 +64,24 @@ export class Receiver {
     this.#isSocketOpen = false;
   }
 
-  #serve(): void {
-    const listener = this.#listener;
-    if (listener === undefined || !listener.receive()) return;
-    const view = listener.notification;
-    const tid = view.getUint32(NOTIF_OFFSET_PID, true);
-    const nr = view.getInt32(NOTIF_OFFSET_NR, true);
-    const token = view.getUint32(NOTIF_OFFSET_ARCH, true);
-    if (this.#tally.add(tid, nr, token, this.#ip)) listener.continue();
-    else listener.answer(0n, ENOSYS);
-    if ((this.#tally.calls & 0x3ff) === 0) this.#tellProgress();
+  /** Returns when something else than a call waits. */
+  #serveFast(): void {
+    const fast = this.#fast;
+    while (fast?.run()) this.#serve(fast.notification);
+    this.#tellProgress();
+  }
+
+  #receive(): void {
+    if (this.#listener?.receive()) this.#serve(this.#listener.notification);
+  }
+
+  #serve(call: DataView): void {
+    const tid = call.getUint32(NOTIF_OFFSET_PID, true);
+    const nr = call.getInt32(NOTIF_OFFSET_NR, true);
+    const token = call.getUint32(NOTIF_OFFSET_ARCH, true);
+    const ip = () => call.getBigUint64(NOTIF_OFFSET_IP, true);
+    if (this.#tally.add(tid, nr, token, ip)) this.#listener?.continue(call);
+    else this.#listener?.answer(0n, ENOSYS, call);
   }
 
   #tellProgress(): void {
@@ -86,6 +96,7 @@ export class Receiver {
     if (message === undefined) return;
     if (message.bytes.length === 0) {
       this.#poll.set(SOCKET, -1);
+      this.#fast?.drop(SOCKET);
       closeDescriptor(this.#options.socket);
       this.#isSocketOpen = false;
       return;
@@ -102,13 +113,15 @@ export class Receiver {
     const listener = new Listener(fd);
     this.#listener = listener;
     this.#isSynchronous = listener.wakeUpSynchronously();
-    this.#ip = () => listener.notification.getBigUint64(NOTIF_OFFSET_IP, true);
+    this.#fast = FastLoop.create(fd, this.#options.socket, this.#options.wake);
+    this.#tally.fastLoop = this.#fast;
     this.#poll.set(LISTENER, fd);
     this.#post({ kind: 'started', pid });
   }
 
   #closeListener(): void {
     if (this.#listener === undefined) return;
+    this.#fast = undefined;
     this.#poll.set(LISTENER, -1);
     closeDescriptor(this.#listener.fd);
     this.#listener = undefined;

@@ -2,6 +2,7 @@ import type { ArchName } from '../facts/arches.ts';
 import { findMapping } from '../kernel/process.ts';
 import { abiOf, callKey, effectOf } from './abi.ts';
 import { type Boundary, type BoundaryKind, type CallPlace, findBoundary, MARK_NR } from './boundary.ts';
+import { type FastCounts, type FastLoop, fastCount, makeKnown, newFastCounts } from './fast-loop.ts';
 import { type Image, Tasks } from './tasks.ts';
 
 /** Counts notified calls by executable, ABI, number and phase. */
@@ -23,7 +24,7 @@ export interface CallCount {
 }
 
 /** What one executable called, by `callKey`. */
-type Counts = { readonly [K in Phase]: Map<number, CallCount> };
+type Counts = { readonly [K in Phase]: Map<number, CallCount> } & { readonly fast: FastCounts };
 
 /** A line of the result. */
 export interface ExecutableCall extends CallCount {
@@ -33,17 +34,22 @@ export interface ExecutableCall extends CallCount {
 
 export class Tally {
   readonly #launcher: string;
-  readonly #tasks = new Tasks<Counts>(() => ({ start: new Map(), program: new Map() }));
+  readonly #tasks = new Tasks<Counts>(() => ({ start: new Map(), program: new Map(), fast: newFastCounts() }));
   #boundary: Boundary | undefined;
   #firstImage: Image<Counts> | undefined;
   #isStarting = true;
   #launch: CallPlace | undefined;
-  /** All calls of the target, the one by which it was started included. */
-  calls = 0;
+  /** Where machine code serves what is known: told here which calls those are. */
+  fastLoop: FastLoop | undefined;
 
   /** `launcher` is how the kernel prints the path of the executable that starts the target: its calls are not the target's. */
   constructor(launcher: string) {
     this.#launcher = launcher;
+  }
+
+  /** All calls of the target so far, the one by which it was started included. */
+  get calls(): number {
+    return this.results().reduce((sum, { count }) => sum + count, 0);
   }
 
   /** How the end of `start` was found. */
@@ -70,31 +76,43 @@ export class Tally {
       if (seen === 'launch') return true;
       phase = seen;
     }
-    this.calls += 1;
     const known = image.content[phase].get(key);
     if (known !== undefined) known.count += 1;
     else image.content[phase].set(key, { arch, nr, count: 1, ...site(tid, ip()) });
-    this.#apply(tid, key);
+    if (this.#apply(tid, key)) this.fastLoop?.forgetTasks();
+    else if (arch === 'x86_64' && !this.#isStarting && this.#boundary?.isPassing === false) this.#teach(tid, nr, image);
     return true;
   }
 
   /** Everything counted so far. */
   results(): readonly ExecutableCall[] {
-    return this.#tasks
-      .images()
-      .flatMap(({ path, content }) =>
-        (['start', 'program'] as const).flatMap((phase) =>
-          [...content[phase].values()].map((call) => ({ exe: path, phase, ...call })),
-        ),
-      );
+    return this.#tasks.images().flatMap(({ path, content }) =>
+      (['start', 'program'] as const).flatMap((phase) =>
+        [...content[phase].values()].map((call) => ({
+          exe: path,
+          phase,
+          ...call,
+          count: call.count + (phase === 'program' && call.arch === 'x86_64' ? fastCount(content.fast, call.nr) : 0),
+        })),
+      ),
+    );
   }
 
-  #apply(tid: number, key: number): void {
+  /** The next calls of this task and number are served by machine code. */
+  #teach(tid: number, nr: number, image: Image<Counts>): void {
+    if (this.fastLoop === undefined || this.#tasks.isUnsettled(tid)) return;
+    makeKnown(image.content.fast, nr);
+    this.fastLoop.know(tid, image.content.fast);
+  }
+
+  /** @returns whether tasks may run other executables from now on */
+  #apply(tid: number, key: number): boolean {
     const effect = effectOf(key);
-    if (effect === undefined) return;
+    if (effect === undefined) return false;
     if (effect === 'exec') this.#tasks.beforeExec(tid);
     else if (effect === 'exit') this.#tasks.beforeExit(tid);
     else this.#tasks.beforeGroupExit();
+    return true;
   }
 
   #start(call: CallPlace, arch: ArchName, image: Image<Counts>): Phase | 'mark' | 'launch' {
@@ -119,7 +137,6 @@ export class Tally {
     this.#boundary = findBoundary(call, arch);
     if (this.#launch === undefined) return;
     const { nr, ip } = this.#launch;
-    this.calls += 1;
     image.content.start.set(callKey('x86_64', nr), { arch: 'x86_64', nr, count: 1, ip });
   }
 }

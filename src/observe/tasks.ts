@@ -49,6 +49,11 @@ export class Tasks<C> {
     this.#byTask.clear();
   }
 
+  /** Whether the thread's executable has to be asked for at every call. */
+  isUnsettled(tid: number): boolean {
+    return this.#unsettled.has(tid);
+  }
+
   #look(tid: number): Image<C> {
     const path = executableOf(tid) ?? '[unknown]';
     let image = this.#byPath.get(path);

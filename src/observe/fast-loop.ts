@@ -1,0 +1,91 @@
+import {
+  LOOP_NUMBERS,
+  LOOP_POLLED,
+  LOOP_RECEIVED,
+  LOOP_STATE,
+  LOOP_TASK_SIZE,
+  LOOP_TASKS,
+  receiveLoopCode,
+} from '../elf/stubs/receive-loop-x86-64.ts';
+import { NOTIF_SIZE, POLLIN } from '../kernel/abi.ts';
+import { addressOf, syscallError } from '../kernel/libc.ts';
+import { machineCode } from '../kernel/machine-code.ts';
+import { notifSizes } from '../kernel/seccomp.ts';
+
+/** Counts of an executable's known calls of x86_64, by number; kept by machine code. 0: not known there. */
+export type FastCounts = Uint8Array;
+
+/** Memory for the counts of one executable. */
+export function newFastCounts(): FastCounts {
+  return new Uint8Array(8 * LOOP_NUMBERS);
+}
+
+const word = (counts: FastCounts, nr: number): DataView => new DataView(counts.buffer, 8 * nr, 8);
+
+/** Lets machine code count a number from now on. */
+export function makeKnown(counts: FastCounts, nr: number): void {
+  if (nr >= LOOP_NUMBERS) return;
+  const view = word(counts, nr);
+  if (view.getBigUint64(0, true) === 0n) view.setBigUint64(0, 1n, true);
+}
+
+/** How many calls of a number machine code counted. */
+export function fastCount(counts: FastCounts, nr: number): number {
+  return nr < LOOP_NUMBERS ? Math.max(0, Number(word(counts, nr).getBigUint64(0, true)) - 1) : 0;
+}
+
+/** Serves calls that are known already, in machine code; all others are its caller's. */
+export class FastLoop {
+  readonly #call: (memory: Uint8Array) => number;
+  readonly #state = new Uint8Array(LOOP_STATE.size);
+  readonly #view = new DataView(this.#state.buffer);
+  readonly #tasks = new Uint8Array(LOOP_TASKS * LOOP_TASK_SIZE);
+  readonly #tasksView = new DataView(this.#tasks.buffer);
+  /** The call that `run` received but does not know. */
+  readonly notification: DataView = new DataView(this.#state.buffer, LOOP_STATE.notif, NOTIF_SIZE);
+
+  private constructor(fds: readonly [number, number, number]) {
+    this.#call = machineCode('selkie-loop', receiveLoopCode());
+    fds.forEach((fd, index) => {
+      this.#view.setInt32(8 * index, fd, true);
+      this.#view.setInt16(8 * index + 4, POLLIN, true);
+    });
+    this.#view.setUint32(LOOP_STATE.listener, fds[0], true);
+    this.#view.setBigUint64(LOOP_STATE.tasks, addressOf(this.#tasks), true);
+  }
+
+  /** @returns undefined where executable memory is forbidden, or the kernel's struct is longer than we know */
+  static create(listener: number, socket: number, wake: number): FastLoop | undefined {
+    if (notifSizes().notif !== NOTIF_SIZE) return undefined;
+    try {
+      return new FastLoop([listener, socket, wake]);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Calls of this task are counted in `counts`, as far as they are known there. Both must live as long as this object. */
+  know(tid: number, counts: FastCounts): void {
+    const offset = (tid % LOOP_TASKS) * LOOP_TASK_SIZE;
+    this.#tasksView.setUint32(offset, tid, true);
+    this.#tasksView.setBigUint64(offset + 8, addressOf(counts), true);
+  }
+
+  /** Who runs what may have changed. */
+  forgetTasks(): void {
+    this.#tasks.fill(0);
+  }
+
+  /** Leaves a descriptor (0: listener, 1, 2) out of the poll set: it is closed. */
+  drop(index: number): void {
+    this.#view.setInt32(8 * index, -1, true);
+  }
+
+  /** Serves until something else is to do. @returns true where `notification` holds a call that is to be answered */
+  run(): boolean {
+    const result = this.#call(this.#state);
+    if (result !== LOOP_POLLED && result !== LOOP_RECEIVED)
+      throw syscallError('ioctl', -result, 'serve a notification');
+    return result === LOOP_RECEIVED;
+  }
+}
