@@ -1,0 +1,143 @@
+import * as v from 'valibot';
+import { UsageError } from '../base/errors.ts';
+import { ARCH_NAMES, type ArchName } from '../facts/arches.ts';
+import { syscallName } from '../facts/syscalls.ts';
+import type { ExecutableCall } from '../observe/tally.ts';
+
+/**
+ * Evidence: what was observed, kept beside the policy that was made of it. Text: one JSON object a line, for each executable, ABI, system
+ * call, phase and condition, sorted, so that a merge reviews well.
+ */
+
+/** The first call of its kind: the address behind its instruction, and that place in a file. */
+export interface Site {
+  readonly address: bigint;
+  readonly module?: string;
+  readonly offset?: bigint;
+}
+
+export interface Evidence {
+  /** The executable's path when it ran. */
+  readonly exe: string;
+  readonly arch: ArchName;
+  /** Absent where Selkie has no name for `nr`. */
+  readonly syscall?: string;
+  /** With the x32 bit where the ABI has it. */
+  readonly nr: number;
+  readonly phase: 'start' | 'program';
+  /** Reserved for argument conditions. */
+  readonly condition: null;
+  /** Recordings that showed it, and calls in all of them. */
+  readonly runs: number;
+  readonly count: number;
+  readonly site: Site;
+}
+
+/** Turns what one run showed into evidence, sorted. */
+export function evidenceOf(results: readonly ExecutableCall[]): readonly Evidence[] {
+  return sorted(
+    results.map(({ exe, arch, nr, phase, count, ip, module, offset }) => {
+      const name = syscallName(arch, nr);
+      const site = { address: ip, ...(module !== undefined && { module }), ...(offset !== undefined && { offset }) };
+      return {
+        exe,
+        arch,
+        ...(name !== undefined && { syscall: name }),
+        nr,
+        phase,
+        condition: null,
+        runs: 1,
+        count,
+        site,
+      };
+    }),
+  );
+}
+
+const keyOf = (line: Evidence): string =>
+  JSON.stringify([line.exe, line.phase, line.arch, line.syscall ?? '', line.nr]);
+
+function sorted(lines: readonly Evidence[]): readonly Evidence[] {
+  const keyed = lines.map((line) => ({ line, key: keyOf(line) }));
+  return keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)).map(({ line }) => line);
+}
+
+/** Any rule that does not depend on order: addresses of different runs say nothing about time. */
+const lesserSite = (a: Site, b: Site): Site => (JSON.stringify(printSite(a)) <= JSON.stringify(printSite(b)) ? a : b);
+
+/** Joins the evidence of several runs, in any order: runs and counts add up, one of the sites stays. */
+export function mergeEvidence(...lists: readonly (readonly Evidence[])[]): readonly Evidence[] {
+  const byKey = new Map<string, Evidence>();
+  for (const line of lists.flat()) {
+    const key = keyOf(line);
+    const known = byKey.get(key);
+    byKey.set(key, known === undefined ? line : join(known, line));
+  }
+  return sorted([...byKey.values()]);
+}
+
+function join(a: Evidence, b: Evidence): Evidence {
+  return { ...a, runs: a.runs + b.runs, count: a.count + b.count, site: lesserSite(a.site, b.site) };
+}
+
+const hex = (value: bigint): string => `0x${value.toString(16)}`;
+
+/** Writes evidence as text; addresses in hexadecimal. */
+export function printEvidence(lines: readonly Evidence[]): string {
+  return lines.map((line) => `${JSON.stringify({ ...line, site: printSite(line.site) })}\n`).join('');
+}
+
+function printSite({ address, module, offset }: Site): object {
+  return { address: hex(address), module, offset: offset === undefined ? undefined : hex(offset) };
+}
+
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+const address = v.pipe(
+  v.string(),
+  v.regex(/^0x[0-9a-f]{1,16}$/, 'not an address like 0x1f'),
+  v.transform((text) => BigInt(text)),
+);
+const LINE = v.strictObject({
+  exe: v.string(),
+  arch: v.picklist(ARCH_NAMES),
+  syscall: v.exactOptional(v.string()),
+  nr: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff)),
+  phase: v.picklist(['start', 'program']),
+  condition: v.null(),
+  runs: count,
+  count,
+  site: v.strictObject({
+    address,
+    module: v.exactOptional(v.string()),
+    offset: v.exactOptional(address),
+  }),
+});
+
+/**
+ * Reads evidence.
+ *
+ * @param file - its name, for messages
+ * @throws {UsageError} with file and line
+ */
+export function parseEvidence(text: string, file: string): readonly Evidence[] {
+  const lines = text.split('\n');
+  return lines.flatMap((line, index) => (line.trim() === '' ? [] : [parseLine(line, `${file}:${index + 1}`)]));
+}
+
+function parseLine(line: string, place: string): Evidence {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (cause) {
+    throw new UsageError('bad_evidence', `${place}: Cannot read evidence: not a JSON object: record it again`, {
+      cause,
+    });
+  }
+  const result = v.safeParse(LINE, value);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  throw new UsageError(
+    'bad_evidence',
+    `${place}: Cannot read evidence: ${v.getDotPath(issue) ?? 'line'}: ${issue.message}`,
+  );
+}

@@ -1,0 +1,33 @@
+import { type Evidence, evidenceOf } from './evidence.ts';
+import { type ExitStatus, type ObserveOptions, observeCommand } from './notify.ts';
+
+/** One recording: what a command and all it started called. */
+
+export interface Recording {
+  readonly status: ExitStatus;
+  readonly evidence: readonly Evidence[];
+  /** How the end of `start` was found; see observe/boundary.ts. */
+  readonly boundary: 'exec' | 'entry' | 'ip';
+  /** All calls, not kinds of calls. */
+  readonly calls: number;
+  /** Paths of all executables, the command's first. */
+  readonly images: readonly string[];
+  /** The file that was executed, as found in PATH. */
+  readonly path: string;
+  /** Something of Selkie's own failed: the command was killed, and the evidence ends there. */
+  readonly error: Error | undefined;
+}
+
+/**
+ * Runs a command and records its system calls. It has our terminal, process group, descriptors, signals and environment; its exit status is
+ * in the result.
+ *
+ * @throws as observeCommand
+ * @example
+ * const { evidence, status } = await record({ command: ['ls', '-l'] });
+ */
+export async function record(options: ObserveOptions): Promise<Recording> {
+  const { results, status, boundary, calls, path, error } = await observeCommand(options);
+  const images = [...new Set(results.map(({ exe }) => exe))];
+  return { status, evidence: evidenceOf(results), boundary, calls, images, path, error };
+}

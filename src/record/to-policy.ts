@@ -1,0 +1,88 @@
+import { detectGo } from '../elf/go.ts';
+import { ARCH_NAMES } from '../facts/arches.ts';
+import type { Action, Call, Policy, Rule } from '../policy/model.ts';
+import type { Evidence } from './evidence.ts';
+
+/** Evidence and floors to a policy. */
+
+/** What a runtime may call in any run, whatever this one showed: named sets (without `@`) to allow. */
+export interface Floor {
+  /** What was recognised, for people: `Go 1.26.8 with cgo`. */
+  readonly runtime: string;
+  readonly sets: readonly string[];
+}
+
+/** Recognises the runtime of an executable by its bytes; undefined where Selkie knows no floor for it. */
+export function floorOf(executable: Uint8Array): Floor | undefined {
+  const go = detectGo(executable);
+  if (go === undefined) return undefined;
+  const version = go.version.replace(/^go/, 'Go ');
+  return go.cgo
+    ? { runtime: `${version} with cgo`, sets: ['glibc-threads', 'go'] }
+    : { runtime: version, sets: ['go'] };
+}
+
+export interface PolicyOptions {
+  readonly name: string;
+  /** The release it was recorded on, as `6.18`. */
+  readonly kernel: string;
+  /** Absent: the evidence alone (`--no-floor`). */
+  readonly floor?: Floor | 'none';
+  /** Take only what this executable called. */
+  readonly exe?: string;
+}
+
+const ALLOW: Action = { kind: 'allow' };
+const EPERM: Action = { kind: 'errno', errno: 'EPERM' };
+const ENOSYS: Action = { kind: 'errno', errno: 'ENOSYS' };
+
+/** Never called by choice, and no program ends or goes on without them (kernel/signal.c, exit_group(2)). */
+const KERNEL_FLOOR = ['exit', 'exit_group', 'restart_syscall', 'rt_sigreturn'];
+
+/**
+ * Makes a policy that allows what the evidence shows, rules in alphabetical order, `start` apart. With a floor (`'none'`: no known runtime),
+ * it also allows what any run may need, and answers ENOSYS to calls whose callers fall back on it.
+ */
+export function policyFromEvidence(evidence: readonly Evidence[], options: PolicyOptions): Policy {
+  const lines = evidence.filter((line) => options.exe === undefined || line.exe === options.exe);
+  const names = (phase: Evidence['phase']) => lines.filter((line) => line.phase === phase);
+  const start = rules(names('start'));
+  return {
+    selkie: 1,
+    sets: 1,
+    name: options.name,
+    arches: ARCH_NAMES.filter((arch) => lines.some((line) => line.arch === arch)),
+    default: EPERM,
+    kernel: options.kernel,
+    unknown: ENOSYS,
+    badArch: { kind: 'kill_process' },
+    syscalls: [...rules(names('program'), options.floor), ...sets(options.floor)],
+    ...(start.length > 0 && { start }),
+  };
+}
+
+function rules(lines: readonly Evidence[], floor?: Floor | 'none'): readonly Rule[] {
+  const calls = new Map<string, Rule>();
+  for (const { syscall, nr } of lines) {
+    const call: Call = syscall === undefined ? { kind: 'number', number: nr } : { kind: 'name', name: syscall };
+    calls.set(syscall ?? `syscall(${nr})`, { action: ALLOW, call });
+  }
+  const added = floor === undefined ? [] : KERNEL_FLOOR.filter((name) => !calls.has(name));
+  // A runtime's own floor has them, each with its reason.
+  if (floor === 'none')
+    for (const name of added)
+      calls.set(name, { action: ALLOW, call: { kind: 'name', name }, comment: ' not seen, but any run may need it' });
+  return [...calls].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, rule]) => rule);
+}
+
+function sets(floor: Floor | 'none' | undefined): readonly Rule[] {
+  if (floor === undefined) return [];
+  const rule = (action: Action, name: string): Rule => ({ action, call: { kind: 'set', name } });
+  const allowed = floor === 'none' ? [] : floor.sets.map((name) => rule(ALLOW, name));
+  return [...allowed, rule(ENOSYS, 'fallback')];
+}
+
+/** `6.18` of `6.18.44-fc`: the first two numbers of a kernel release. */
+export function releaseOf(version: string): string {
+  return /^(\d+\.\d+)/.exec(version)?.[1] ?? version;
+}
