@@ -1,4 +1,5 @@
 import { type Place, PolicyError } from '../base/errors.ts';
+import type { Rule } from './model.ts';
 
 /** Gives the place of an offset (UTF-16 units from 0) in some text, or nothing for text that stands in no file. */
 export type Locate = (offset: number) => Place | undefined;
@@ -31,4 +32,12 @@ export function locator(text: string, file?: string): (offset: number) => Place 
 /** Quotes a piece of the user's text for a message, shortened so that the message stays one readable line. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
+}
+
+/** Where another rule stands, seen from `here`: `line 4`, `other.yaml:4`, `an earlier rule`; with its set. */
+export function describeRule({ call, place }: Rule, here: Place | undefined): string {
+  const set = call.kind === 'set' ? ` ("@${call.name}")` : '';
+  if (!place) return `an earlier rule${set}`;
+  const sameFile = place.file === here?.file;
+  return `${sameFile ? `line ${place.line}` : `${place.file ?? 'policy'}:${place.line}`}${set}`;
 }

@@ -1,0 +1,17 @@
+export type { Place } from '../base/errors.ts';
+export { PolicyError } from '../base/errors.ts';
+export { encodeAction, parseAction, printAction } from './action.ts';
+export type { PolicyOptions } from './builder.ts';
+export { PolicyBuilder, policy } from './builder.ts';
+export { parseCondition } from './condition.ts';
+export { printCondition } from './condition-print.ts';
+export { decide } from './decide.ts';
+export { mergePolicies } from './merge.ts';
+export type * from './model.ts';
+export { parsePolicy } from './parse.ts';
+export { printPolicy } from './print.ts';
+export type { ResolveOptions } from './resolve.ts';
+export { resolvePolicy } from './resolve.ts';
+export type * from './resolved.ts';
+export type { NamedSet, SetMember } from './sets/named-set.ts';
+export { setMembers, setNames, sets } from './sets.ts';

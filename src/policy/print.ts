@@ -1,0 +1,75 @@
+import { printAction } from './action.ts';
+import { printCondition } from './condition-print.ts';
+import type { Call, KeyComments, Policy, Rule } from './model.ts';
+
+/**
+ * Writes a policy as YAML, one call a line. Rules keep their order, actions the order in which they first occur. What this
+ * prints, `parsePolicy` reads back: print(parse(print(p))) = print(p).
+ */
+export function printPolicy(policy: Policy): string {
+  const lines = commentLines(policy.commentBefore, '');
+  const key = (name: string, text: string): void => {
+    const comments = policy.keyComments?.[name];
+    lines.push(...commentLines(comments?.before, ''), withComment(`${name}:${text}`, comments?.behind));
+  };
+  key('selkie', ' 1');
+  key('sets', ' 1');
+  if (policy.name !== undefined) key('name', ` ${printText(policy.name)}`);
+  if (policy.arches) key('arches', ` [${policy.arches.join(', ')}]`);
+  key('default', ` ${printAction(policy.default)}`);
+  if (policy.kernel !== undefined) key('kernel', ` ${JSON.stringify(policy.kernel)}`);
+  if (policy.unknown) key('unknown', ` ${printAction(policy.unknown)}`);
+  key('bad_arch', ` ${printAction(policy.badArch)}`);
+  for (const [name, rules] of [
+    ['syscalls', policy.syscalls],
+    ['start', policy.start],
+  ] as const) {
+    if (!rules) continue;
+    key(name, rules.length === 0 ? ' {}' : '');
+    lines.push(...printRules(name, rules, policy.keyComments ?? {}));
+  }
+  lines.push(...commentLines(policy.keyComments?.end?.before, ''));
+  return `${lines.join('\n')}\n`;
+}
+
+function printRules(owner: string, rules: readonly Rule[], comments: Readonly<Record<string, KeyComments>>): string[] {
+  const groups = new Map<string, Rule[]>();
+  for (const rule of rules) {
+    const action = printAction(rule.action);
+    const group = groups.get(action);
+    if (group) group.push(rule);
+    else groups.set(action, [rule]);
+  }
+  return [...groups].flatMap(([action, group]) => {
+    const own = comments[`${owner}.${action}`];
+    const head = withComment(`  ${action}:`, own?.behind);
+    return [...commentLines(own?.before, '  '), head, ...group.flatMap(printRule)];
+  });
+}
+
+function printRule(rule: Rule): string[] {
+  const call = rule.call.kind === 'set' ? JSON.stringify(printCall(rule.call)) : printCall(rule.call);
+  const text = rule.condition ? `${call}: ${printCondition(rule.condition)}` : call;
+  return [...commentLines(rule.commentBefore, '    '), withComment(`    - ${text}`, rule.comment)];
+}
+
+/** Writes what a rule is about: `read`, `@go`, `syscall(335)`. */
+export function printCall(call: Call): string {
+  if (call.kind === 'number') return `syscall(${call.number})`;
+  return call.kind === 'set' ? `@${call.name}` : call.name;
+}
+
+function commentLines(comment: string | undefined, indent: string): string[] {
+  return comment === undefined ? [] : comment.split('\n').map((line) => `${indent}#${line}`);
+}
+
+/** A comment of several lines, joined from several places, becomes one line. */
+function withComment(text: string, comment: string | undefined): string {
+  return comment === undefined ? text : `${text} #${comment.replaceAll('\n', ';')}`;
+}
+
+/** Plain where YAML cannot take it for anything else, quoted otherwise. */
+function printText(text: string): string {
+  const plain = /^[A-Za-z][A-Za-z0-9_.-]*$/.test(text) && !/^(?:true|false|null|yes|no|on|off|y|n)$/i.test(text);
+  return plain ? text : JSON.stringify(text);
+}

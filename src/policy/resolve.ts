@@ -1,0 +1,165 @@
+import { PolicyError } from '../base/errors.ts';
+import { didYouMean } from '../base/nearest.ts';
+import { type ArchName, X32_SYSCALL_BIT } from '../facts/arches.ts';
+import { allSyscallNames, largestNumber, syscallName, syscallNumber } from '../facts/syscalls.ts';
+import { encodeAction } from './action.ts';
+import { type Candidate, checkConflicts, type Precedence } from './conflicts.ts';
+import type { Action, Policy, Rule } from './model.ts';
+import { resolveCondition } from './resolve-condition.ts';
+import type { ResolvedArch, ResolvedPolicy, ResolvedRule } from './resolved.ts';
+import { setMembers, setNames } from './sets.ts';
+
+/** How a policy is to be resolved. */
+export interface ResolveOptions {
+  /** ABIs of what it is applied to, for a policy that lists none itself. */
+  readonly arches?: readonly ArchName[];
+  /** Take the rules of `start:` in too, as `run` and launchers do. */
+  readonly includeStart?: boolean;
+}
+
+/**
+ * Looks everything up that a policy names, for each of its ABIs, and checks that its rules do not contradict each other.
+ *
+ * @throws {PolicyError} `no_arches`, `unknown_call`, `unknown_set`, `number_arch`, `unknown_kernel`, `conflict`, `too_complex`,
+ *   and those of `resolveCondition` and `encodeAction`
+ */
+export function resolvePolicy(policy: Policy, options: ResolveOptions = {}): ResolvedPolicy {
+  const arches = policy.arches ?? options.arches ?? [];
+  const [first] = arches;
+  if (first === undefined) {
+    throw new PolicyError(
+      'no_arches',
+      'the policy lists no ABI, and none is known: write for example "arches: [x86_64]"',
+    );
+  }
+  const rules = options.includeStart ? [...policy.syscalls, ...(policy.start ?? [])] : policy.syscalls;
+  const notes = checkCalls(rules, arches, policy);
+  return {
+    arches: arches.map((arch) => resolveArch(policy, rules, arch)),
+    badArch: encodeAction(policy.badArch, first),
+    notes,
+  };
+}
+
+/** Finds names, sets and numbers that lead nowhere; returns notes on names that only some of the ABIs have. */
+function checkCalls(rules: readonly Rule[], arches: readonly ArchName[], policy: Policy): readonly string[] {
+  const notes = new Set<string>();
+  for (const { call, place } of rules) {
+    if (call.kind === 'set') {
+      if (setMembers(policy.sets, call.name)) continue;
+      const near = didYouMean(
+        `@${call.name}`,
+        setNames(policy.sets).map((name) => `@${name}`),
+      );
+      throw new PolicyError('unknown_set', `"@${call.name}" is no set of edition ${policy.sets}${near}`, place);
+    }
+    if (call.kind === 'number') {
+      if (arches.some((arch) => ownsNumber(arch, call.number))) continue;
+      const problem = `syscall(${call.number}) belongs to ${call.number < X32_SYSCALL_BIT ? 'x86_64, not x32' : 'x32, not x86_64'}`;
+      throw new PolicyError('number_arch', `${problem}: add the ABI to "arches", or correct the number`, place);
+    }
+    const lacking = arches.filter((arch) => syscallNumber(arch, call.name) === undefined);
+    if (lacking.length === arches.length) refuseName(call.name, arches, policy, place);
+    for (const arch of lacking) notes.add(`"${call.name}" does not exist on ${arch}: skipped there`);
+  }
+  return [...notes];
+}
+
+function refuseName(name: string, arches: readonly ArchName[], policy: Policy, place: Rule['place']): void {
+  const known = new Set(allSyscallNames());
+  if (!known.has(name)) {
+    const near = didYouMean(name, known);
+    throw new PolicyError(
+      'unknown_call',
+      `"${name}" is no system call${near || ': see "selkie sets" for the names'}`,
+      place,
+    );
+  }
+  // A policy without ABIs of its own may be meant for others too.
+  if (!policy.arches) return;
+  throw new PolicyError(
+    'unknown_call',
+    `"${name}" is no system call of ${arches.join(' or ')}, though of other ABIs`,
+    place,
+  );
+}
+
+/** x86_64 and x32 share a token, and the bit tells them apart; elsewhere every number may be asked for. */
+function ownsNumber(arch: ArchName, number: number): boolean {
+  if (arch === 'x86_64') return number < X32_SYSCALL_BIT;
+  return arch !== 'x32' || number >= X32_SYSCALL_BIT;
+}
+
+function resolveArch(policy: Policy, rules: readonly Rule[], arch: ArchName): ResolvedArch {
+  const byNumber = new Map<number, Candidate[]>();
+  for (const rule of rules) {
+    for (const { name, number } of targets(rule, arch, policy)) {
+      const candidate = resolveRule(rule, arch, name);
+      const group = byNumber.get(number);
+      if (group) group.push(candidate);
+      else byNumber.set(number, [candidate]);
+    }
+  }
+  const numbers = [...byNumber].sort(([left], [right]) => left - right);
+  return {
+    arch,
+    calls: new Map(numbers.map(([number, candidates]) => [number, order(candidates, arch)])),
+    default: encodeAction(policy.default, arch),
+    ...(policy.unknown && policy.kernel !== undefined && { unknown: unknownFor(policy.kernel, policy.unknown, arch) }),
+  };
+}
+
+interface Target {
+  readonly name: string | undefined;
+  readonly number: number;
+}
+
+function targets({ call }: Rule, arch: ArchName, policy: Policy): readonly Target[] {
+  if (call.kind === 'number') {
+    return ownsNumber(arch, call.number) ? [{ name: syscallName(arch, call.number), number: call.number }] : [];
+  }
+  const names = call.kind === 'set' ? (setMembers(policy.sets, call.name) ?? []).map(({ name }) => name) : [call.name];
+  return names.flatMap((name) => {
+    const number = syscallNumber(arch, name);
+    return number === undefined ? [] : [{ name, number }];
+  });
+}
+
+function resolveRule(rule: Rule, arch: ArchName, name: string | undefined): Candidate {
+  const fromSet = rule.call.kind === 'set';
+  return {
+    action: located(rule, () => encodeAction(rule.action, arch)),
+    rule,
+    precedence: ((rule.condition ? 0 : 2) + (fromSet ? 1 : 0)) as Precedence,
+    name: name ?? 'syscall',
+    ...(rule.condition && {
+      condition: located(rule, () =>
+        resolveCondition(rule.condition as NonNullable<typeof rule.condition>, { arch, name }),
+      ),
+    }),
+  };
+}
+
+/** Gives errors that have no place the place of their rule. */
+function located<T>(rule: Rule, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof PolicyError) || error.place || !rule.place) throw error;
+    throw new PolicyError(error.code, error.problem, rule.place, { cause: error });
+  }
+}
+
+function order(candidates: readonly Candidate[], arch: ArchName): readonly ResolvedRule[] {
+  const sorted = candidates.toSorted((left, right) => left.precedence - right.precedence);
+  checkConflicts(sorted, arch);
+  return sorted.map(({ action, rule, condition }) => ({ action, rule, ...(condition && { condition }) }));
+}
+
+function unknownFor(kernel: string, unknown: Action, arch: ArchName): { above: number; action: number } {
+  const above = largestNumber(arch, kernel);
+  if (above === undefined) {
+    throw new PolicyError('unknown_kernel', `Selkie does not know which system calls ${arch} had in Linux ${kernel}`);
+  }
+  return { above, action: encodeAction(unknown, arch) };
+}

@@ -1,0 +1,95 @@
+import * as v from 'valibot';
+import { ARCH_NAMES, type ArchName } from '../facts/arches.ts';
+import { ACTION_PATTERN } from './action.ts';
+
+/**
+ * The outer shape of a policy's text. The parser checks by it, and schema/policy.schema.json is made from it, so that
+ * the two cannot differ.
+ */
+
+/** Keys that later versions of Selkie will read: refused by name, so that no text changes its meaning silently. */
+export const RESERVED_KEYS: readonly string[] = ['service', 'paths', 'only', 'flags'];
+
+/** A name, a set or a number: `read`, `@go`, `syscall(335)`. */
+export const CALL_PATTERN: RegExp =
+  /^(?:[a-z_][a-z0-9_]*|@[a-z][a-z0-9-]*|syscall\((?:[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+)\))$/;
+
+/** What every condition starts with: a letter, a digit or `(`. */
+export const CONDITION_PATTERN: RegExp = /^[A-Za-z0-9_(]/;
+
+/** One entry of a list of calls: `read`, or `{ socket: 'domain == AF_UNIX' }`. */
+export type RuleText = string | Readonly<Record<string, string>>;
+/** Actions to their calls. */
+export type RulesText = Readonly<Record<string, readonly RuleText[]>>;
+
+/** A policy's text as plain values, keys as written. */
+export interface PolicyText {
+  readonly selkie: 1;
+  readonly sets?: 1 | undefined;
+  readonly name?: string | undefined;
+  readonly arches?: readonly ArchName[] | undefined;
+  readonly default: string;
+  readonly kernel?: string | undefined;
+  readonly unknown?: string | undefined;
+  readonly bad_arch?: string | undefined;
+  readonly syscalls: RulesText;
+  readonly start?: RulesText | undefined;
+}
+
+const WANT_ACTION = 'wanted an action such as errno(EPERM)';
+const WANT_RULE = 'wanted a call, or one call with its condition: "name: condition"';
+
+const action = v.pipe(
+  v.string(WANT_ACTION),
+  v.regex(ACTION_PATTERN, WANT_ACTION),
+  v.description('allow, log, notify, trace(n), errno(NAME), return_zero, trap(n), kill_thread or kill_process'),
+);
+const call = v.pipe(
+  v.string(WANT_RULE),
+  v.regex(CALL_PATTERN, 'wanted a call: a name, "@set" or syscall(number)'),
+  v.description('a name, "@set" or syscall(number)'),
+);
+const condition = v.pipe(
+  v.string('wanted a condition as text'),
+  v.regex(CONDITION_PATTERN, 'wanted a condition that starts with an argument, "not" or "("'),
+  v.description('a condition on the arguments, such as: domain == AF_UNIX && (type & 0xf) == SOCK_STREAM'),
+);
+const conditional = v.pipe(v.record(call, condition), v.minEntries(1, WANT_RULE), v.maxEntries(1, WANT_RULE));
+const rules = v.pipe(
+  v.record(action, v.array(v.union([call, conditional], WANT_RULE), 'wanted a list of calls')),
+  v.description('actions to their calls, one call a line'),
+);
+
+/** Checks the shape of a policy's text; the messages complete the sentence "... is not accepted: ". */
+export const policySchema: v.GenericSchema<PolicyText> = v.pipe(
+  v.strictObject(
+    {
+      selkie: v.pipe(v.literal(1, 'wanted 1, the version of the policy language'), v.description('language version')),
+      sets: v.optional(
+        v.pipe(v.literal(1, 'wanted 1, the edition of the named sets'), v.description('edition of the named sets')),
+      ),
+      name: v.optional(v.pipe(v.string('wanted a name as text'), v.nonEmpty('wanted a name'))),
+      arches: v.optional(
+        v.pipe(
+          v.array(v.picklist(ARCH_NAMES, `wanted one of ${ARCH_NAMES.join(', ')}`), 'wanted a list of ABIs: [x86_64]'),
+          v.minLength(1, 'wanted at least one ABI'),
+          v.description('ABIs it is for; others of the CPU get bad_arch'),
+        ),
+      ),
+      default: v.pipe(action, v.description('for calls that no rule names')),
+      kernel: v.optional(
+        v.pipe(
+          v.string('wanted a release in quotes, such as "6.18"'),
+          v.regex(/^[0-9]+\.[0-9]+$/, 'wanted a release such as "6.18"'),
+          v.description('release it was made for; goes with unknown'),
+        ),
+      ),
+      unknown: v.optional(v.pipe(action, v.description('for syscalls newer than kernel that no rule names'))),
+      bad_arch: v.optional(v.pipe(action, v.description('for calls by other ABIs; kill_process where absent'))),
+      syscalls: rules,
+      start: v.optional(rules),
+    },
+    'wanted a map of keys',
+  ),
+  v.title('Selkie policy'),
+);
