@@ -1,7 +1,7 @@
 import { PolicyError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { ARCH_NAMES, type ArchName } from '../facts/arches.ts';
-import { errnoName, errnoNumber } from '../facts/errnos.ts';
+import { errnoNames, errnoNumber } from '../facts/errnos.ts';
 import {
   MAX_ERRNO,
   SECCOMP_RET_ALLOW,
@@ -44,7 +44,7 @@ const HINTS: Readonly<Record<string, string>> = {
 export function parseAction(text: string, locate: Locate = nowhere): Action {
   const plain = PLAIN.find((kind) => kind === text);
   if (plain) return { kind: plain };
-  const call = /^(errno|trace|trap)\(\s*([^()\s]+)\s*\)$/.exec(text);
+  const call = /^(errno|trace|trap)\(([^()\s]+)\)$/.exec(text);
   if (!call) return refuse(text, locate);
   const [, kind, data] = call as unknown as [string, 'errno' | 'trace' | 'trap', string];
   const offset = text.indexOf(data, kind.length);
@@ -62,7 +62,7 @@ function refuse(text: string, locate: Locate): never {
 function parseErrno(text: string, locate: Locate, offset: number): Action {
   if (/^[A-Za-z_]/.test(text)) {
     if (ARCH_NAMES.some((arch) => errnoNumber(arch, text) !== undefined)) return { kind: 'errno', errno: text };
-    const near = didYouMean(text.toUpperCase(), errnoNames());
+    const near = didYouMean(text.toUpperCase(), errnoNames('x86_64'));
     fail('unknown_errno', `${quote(text)} is no errno${near || ': wanted a name such as EPERM'}`, locate, offset);
   }
   const { value } = parseNumber(text, locate, offset);
@@ -74,12 +74,6 @@ function parseErrno(text: string, locate: Locate, offset: number): Action {
     fail('errno_range', `errno(${text}) is out of range: wanted 1 to ${MAX_ERRNO}`, locate, offset);
   }
   return { kind: 'errno', errno: Number(value) };
-}
-
-/** Names up to EHWPOISON (133), the largest of include/uapi/asm-generic/errno.h. */
-function errnoNames(): string[] {
-  const names = Array.from({ length: 133 }, (_, index) => errnoName('x86_64', index + 1));
-  return names.filter((name) => name !== undefined);
 }
 
 function parseData(kind: string, text: string, locate: Locate, offset: number): number {

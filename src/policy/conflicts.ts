@@ -1,6 +1,6 @@
 import { PolicyError } from '../base/errors.ts';
 import { ARCHES, type ArchName } from '../facts/arches.ts';
-import { parameters } from '../facts/parameters.ts';
+import { parameters } from '../facts/prototypes.ts';
 import { printAction } from './action.ts';
 import { holds } from './decide.ts';
 import { findCall, type Witness } from './overlap.ts';

@@ -7,7 +7,7 @@ import { fail, type Locate, quote } from './source.ts';
 /**
  * Parses YAML 1.2 (JSON is a part of it), every warning an error. The text has passed `checkTokens`.
  *
- * @throws {PolicyError} `yaml`, `duplicate_key`, `empty`
+ * @throws {PolicyError} `yaml`, `empty`, `wrong_type`
  */
 export function parseYaml(text: string, locate: Locate): YAMLMap<Node, Node | null> {
   const document = parseDocument(text, {
@@ -15,13 +15,12 @@ export function parseYaml(text: string, locate: Locate): YAMLMap<Node, Node | nu
     schema: 'core',
     intAsBigInt: true,
     merge: false,
+    // Compares every key with every other one: plainValue does it in one go.
+    uniqueKeys: false,
     prettyErrors: false,
     logLevel: 'silent',
   });
   const fault = document.errors[0] ?? document.warnings[0];
-  if (fault?.code === 'DUPLICATE_KEY') {
-    fail('duplicate_key', 'a key stands here that this map already has: join the two', locate, fault.pos[0]);
-  }
   if (fault) fail('yaml', `this is no YAML: ${firstSentence(fault.message)}`, locate, fault.pos[0]);
   const root = document.contents;
   if (root === null || (isScalar(root) && root.value === null)) {
@@ -66,31 +65,31 @@ export function pairsOf(
 /**
  * The values of a document without YAML's types; numbers that fit are `number`, others stay `bigint`.
  *
- * @throws {PolicyError} `null_value` for a missing value, `wrong_type` for a key that is no text
+ * @throws {PolicyError} `null_value` for a missing value, `wrong_type` for a key that is no text, `duplicate_key`
  */
 export function plainValue(node: Node | null, locate: Locate, owner: Node | null = node): unknown {
-  if (isMap(node)) {
-    return Object.fromEntries(
-      pairsOf(node).map(({ key, keyNode, value }) => {
-        if (!isScalar(keyNode) || typeof keyNode.value !== 'string') {
-          fail('wrong_type', `found ${describe(keyNode)} as a key: wanted a word`, locate, startOf(keyNode));
-        }
-        return [key, plainValue(value, locate, keyNode)];
-      }),
-    );
-  }
+  if (isMap(node)) return plainMap(node, locate);
   if (isSeq(node)) return node.items.map((item) => plainValue(item as Node, locate));
   if (!isScalar(node) || node.value === null) {
-    const hint = 'fill it in, or leave it out (without its ":")';
-    fail(
-      'null_value',
-      `${owner && owner !== node ? `${describe(owner)} has no value` : 'a value is missing here'}: ${hint}`,
-      locate,
-      startOf(owner),
-    );
+    const subject = owner && owner !== node ? `${describe(owner)} has no value` : 'a value is missing here';
+    fail('null_value', `${subject}: fill it in, or leave it out (without its ":")`, locate, startOf(owner));
   }
   const { value } = node;
   return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value;
+}
+
+function plainMap(map: YAMLMap, locate: Locate): unknown {
+  const values = new Map<string, unknown>();
+  for (const { key, keyNode, value } of pairsOf(map)) {
+    if (!isScalar(keyNode) || typeof keyNode.value !== 'string') {
+      fail('wrong_type', `found ${describe(keyNode)} as a key: wanted a word`, locate, startOf(keyNode));
+    }
+    if (values.has(key)) {
+      fail('duplicate_key', `${quote(key)} stands in this map already: join the two`, locate, startOf(keyNode));
+    }
+    values.set(key, plainValue(value, locate, keyNode));
+  }
+  return Object.fromEntries(values);
 }
 
 /**

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
-import { isMap, isSeq, type Node, type YAMLMap, type YAMLSeq } from 'yaml';
+import { isMap, isScalar, isSeq, type Node, type YAMLMap, type YAMLSeq } from 'yaml';
 import { didYouMean } from '../base/nearest.ts';
 import { parseAction } from './action.ts';
+import { checkRules } from './check-rules.ts';
 import { type CommentsByLine, commentsByLine } from './comments.ts';
 import { parseCondition } from './condition.ts';
 import { describe, guard, locateIn, pairsOf, parseYaml, plainValue, startOf } from './document.ts';
@@ -24,9 +25,11 @@ export function parsePolicy(text: string, options: { readonly file?: string } = 
   return guard(() => {
     const comments = checkTokens(text, locate, options.file);
     const root = parseYaml(text, locate);
+    const plain = plainValue(root, locate);
     checkKeys(root, locate);
-    checkShape(root, text, locate);
-    return new Reader(text, locate, commentsByLine(comments)).policy(root);
+    checkRules(root, text, locate);
+    checkShape(root, plain, text, locate);
+    return new Reader(text, locate, commentsByLine(comments)).policy(root, plain as PolicyText);
   }, locate);
 }
 
@@ -51,21 +54,18 @@ function checkKeys(root: YAMLMap, locate: Locate): void {
   }
 }
 
-function checkShape(root: YAMLMap, text: string, locate: Locate): void {
-  const result = v.safeParse(policySchema, plainValue(root, locate), { abortEarly: true });
+/** Checks the rest by the schema; rules have passed `checkRules`. */
+function checkShape(root: YAMLMap, plain: unknown, text: string, locate: Locate): void {
+  const result = v.safeParse(policySchema, plain, { abortEarly: true });
   if (result.success) return;
   const [issue] = result.issues;
   const path = (issue.path ?? []).map((item) => item.key as string | number);
   if (issue.type === 'strict_object' && issue.received === 'undefined') {
-    fail(
-      'missing_key',
-      `the key "${path[0]}" is missing: ${MISSING[String(path[0])] ?? issue.message}`,
-      locate,
-      startOf(root),
-    );
+    const hint = MISSING[String(path[0])] ?? issue.message;
+    fail('missing_key', `the key "${path[0]}" is missing: ${hint}`, locate, startOf(root));
   }
-  const node = nodeAt(root, path, issue.path?.at(-1)?.origin === 'key');
-  explain(node, path, text, locate);
+  const node = nodeAt(root, path);
+  if (['default', 'unknown', 'bad_arch'].includes(String(path[0]))) explainAction(node, text, locate);
   const code = issue.kind === 'schema' ? 'wrong_type' : 'bad_value';
   fail(code, `${describe(node)} is not accepted: ${issue.message}`, locate, startOf(node));
 }
@@ -76,51 +76,19 @@ const MISSING: Readonly<Record<string, string>> = {
   syscalls: 'write "syscalls:", and under it actions with lists of calls',
 };
 
-/** Gives better messages than the schema can, by the readers that know the reason. */
-function explain(node: Node | null, path: readonly (string | number)[], text: string, locate: Locate): void {
-  const inner = locateIn(node, text, locate);
-  const value = plainValue(node, locate);
-  const [key, , index] = path;
-  const rules = key === 'syscalls' || key === 'start';
-  if (rules && path.length === 1 && Array.isArray(value)) {
-    fail(
-      'wrong_type',
-      `found a list: wanted actions with lists of calls, such as "allow: [read]"`,
-      locate,
-      startOf(node),
-    );
-  }
-  if (typeof value === 'string') {
-    const action = rules ? path.length === 2 : ['default', 'unknown', 'bad_arch'].includes(String(key));
-    if (action) parseAction(value, inner);
-    if (rules && index !== undefined && path.length >= 3) explainCall(value, node, locate);
-  }
-  if (['default', 'unknown', 'bad_arch'].includes(String(key)) && isMap(node)) {
-    const [first] = pairsOf(node);
-    if (first) parseAction(first.key, () => locate(startOf(first.keyNode)));
-  }
+/** Lets the reader of actions say what is wrong: it knows more than the schema. */
+function explainAction(node: Node | null, text: string, locate: Locate): void {
+  if (isScalar(node) && typeof node.value === 'string') parseAction(node.value, locateIn(node, text, locate));
+  const first = isMap(node) ? pairsOf(node)[0] : undefined;
+  if (first) parseAction(first.key, () => locate(startOf(first.keyNode)));
 }
 
-function explainCall(value: string, node: Node | null, locate: Locate): void {
-  const hint = /^[@a-z_0-9-]+:\s/.test(value)
-    ? 'the quotes make one text of call and condition: write name: condition without them'
-    : /^@/.test(value)
-      ? 'a set is named by small letters, digits and "-"'
-      : undefined;
-  if (hint) fail('bad_value', `${quote(value)} is no call: ${hint}`, locate, startOf(node));
-  if (/^[0-9]/.test(value))
-    fail('bad_value', `${quote(value)} is no call: write syscall(number)`, locate, startOf(node));
-}
-
-function nodeAt(root: Node, path: readonly (string | number)[], wantKey: boolean): Node | null {
+function nodeAt(root: Node, path: readonly (string | number)[]): Node | null {
   let node: Node | null = root;
-  path.forEach((step, index) => {
+  for (const step of path) {
     if (isSeq(node)) node = node.items[Number(step)] as Node;
-    else if (isMap(node)) {
-      const pair = pairsOf(node).find(({ key }) => key === step);
-      node = (wantKey && index === path.length - 1 ? pair?.keyNode : pair?.value) ?? null;
-    }
-  });
+    else if (isMap(node)) node = pairsOf(node).find(({ key }) => key === step)?.value ?? null;
+  }
   return node;
 }
 
@@ -137,9 +105,8 @@ class Reader {
     this.#comments = comments;
   }
 
-  policy(root: YAMLMap): Policy {
+  policy(root: YAMLMap, plain: PolicyText): Policy {
     const nodes = new Map(pairsOf(root).map((pair) => [pair.key, pair]));
-    const plain = plainValue(root, this.#locate) as PolicyText;
     checkTogether(plain, nodes, this.#locate);
     const order = pairsOf(root);
     const top = this.#take(startOf(order[0]?.keyNode));

@@ -2,7 +2,7 @@ import { PolicyError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { U32_MAX, U64_MAX } from '../base/u64.ts';
 import type { ArchName } from '../facts/arches.ts';
-import { type Parameter, parameters } from '../facts/parameters.ts';
+import { type Parameter, parameters } from '../facts/prototypes.ts';
 import { printCondition } from './condition-print.ts';
 import { type ConstantValue, evaluateConstant } from './constant.ts';
 import type { CompareOperator, Condition, Constant, Field, Test } from './model.ts';

@@ -158,8 +158,6 @@ function order(candidates: readonly Candidate[], arch: ArchName): readonly Resol
 
 function unknownFor(kernel: string, unknown: Action, arch: ArchName): { above: number; action: number } {
   const above = largestNumber(arch, kernel);
-  if (above === undefined) {
-    throw new PolicyError('unknown_kernel', `Selkie does not know which system calls ${arch} had in Linux ${kernel}`);
-  }
+  if (above < 0) throw new PolicyError('unknown_kernel', `Linux ${kernel} did not have ${arch} yet: correct "kernel"`);
   return { above, action: encodeAction(unknown, arch) };
 }

@@ -80,7 +80,7 @@ export const policySchema: v.GenericSchema<PolicyText> = v.pipe(
       kernel: v.optional(
         v.pipe(
           v.string('wanted a release in quotes, such as "6.18"'),
-          v.regex(/^[0-9]+\.[0-9]+$/, 'wanted a release such as "6.18"'),
+          v.regex(/^[0-9]{1,4}\.[0-9]{1,4}$/, 'wanted a release such as "6.18"'),
           v.description('release it was made for; goes with unknown'),
         ),
       ),

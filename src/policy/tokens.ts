@@ -4,6 +4,8 @@ import { fail, quote } from './source.ts';
 
 /** Larger texts are refused: no reviewed policy is near it. */
 const MAX_BYTES = 1 << 20;
+/** So are texts of more tokens, spaces included: 60,000 are some 7,000 rules, and the YAML parser takes long for more. */
+const MAX_TOKENS = 60_000;
 /** A policy needs six levels. */
 const MAX_DEPTH = 32;
 
@@ -61,6 +63,7 @@ class TokenCheck {
 
   run(text: string): readonly Comment[] {
     let offset = 0;
+    let count = 0;
     let atScalar = false;
     for (const lexeme of new Lexer().lex(text)) {
       // The lexer announces each plain scalar by a lexeme of its own, which stands for no text; so do the other two.
@@ -68,6 +71,10 @@ class TokenCheck {
       atScalar = type === 'scalar';
       if (type === 'scalar' || type === 'doc-mode' || type === 'flow-error-end') continue;
       this.#token(type, lexeme, offset);
+      count += 1;
+      if (count > MAX_TOKENS) {
+        fail('too_large', `the text has more than ${MAX_TOKENS} tokens: this cannot be a policy`, this.#locate, offset);
+      }
       offset += lexeme.length;
     }
     return this.#comments;

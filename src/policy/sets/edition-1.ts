@@ -167,8 +167,6 @@ export const EDITION_1: readonly NamedSet[] = [
     sendmmsg: 'several sendmsg',
     recvmmsg: 'several recvmsg',
     recvmmsg_time64: 'recvmmsg with 64-bit times on 32-bit ABIs',
-    send: 'sends on old ABIs',
-    recv: 'receives on old ABIs',
     sethostname: "changes the host's name",
     setdomainname: "changes the host's NIS domain",
   }),
