@@ -1,19 +1,20 @@
-// Builds everything: build/ (sources and tests as JavaScript), dist/lib (the library, one module a file) and dist/cli.js (the
-// command line, one bundle with lazy chunks).
+// Builds everything: build/ (sources and tests as JavaScript), dist/lib (the library, one module a file), dist/cli.js (the command line,
+// one bundle with lazy chunks) and dist/help.txt (printed by bin/selkie without loading anything).
 import { execFileSync } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { root } from './sources.mjs';
 
+const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
 const tsc = `${root}node_modules/typescript/bin/tsc`;
-const compile = (project) => execFileSync(process.execPath, [tsc, '-p', `${root}${project}`], { cwd: root, stdio: ['ignore', 2, 2] });
+const compile = (project) =>
+  execFileSync(process.execPath, [tsc, '-p', `${root}${project}`], { cwd: root, stdio: ['ignore', 2, 2] });
 
-rmSync(`${root}dist`, { recursive: true, force: true });
-if (!existsSync(`${root}build/src`)) rmSync(`${root}build`, { recursive: true, force: true });
+for (const folder of ['build', 'dist']) rmSync(`${root}${folder}`, { recursive: true, force: true });
 compile('tsconfig.json');
 compile('tsconfig.lib.json');
 await build({
-  entryPoints: { cli: `${root}src/cli/main.ts` },
+  entryPoints: { cli: `${root}src/cli/main.ts`, worker: `${root}src/observe/worker.ts` },
   outdir: `${root}dist`,
   chunkNames: 'chunks/[name]-[hash]',
   bundle: true,
@@ -21,9 +22,14 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
-  external: ['@koromix/*'],
+  external: ['@koromix/*', 'koffi'],
+  define: { SELKIE_VERSION: JSON.stringify(version) },
   // Bundled CommonJS packages (commander) call require().
-  banner: { js: "import { createRequire as selkieCreateRequire } from 'node:module';const require = selkieCreateRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as selkieCreateRequire } from 'node:module';const require = selkieCreateRequire(import.meta.url);",
+  },
   logLevel: 'warning',
 });
+const { topHelp } = await import(`${root}build/src/cli/commands.js`);
+writeFileSync(`${root}dist/help.txt`, topHelp(version));
 writeFileSync(`${root}build/.built`, '');

@@ -1,0 +1,96 @@
+/** Every command: what `selkie --help` lists, and the module that is loaded only when it is asked for. */
+
+/** A command's module: takes the words behind its name, resolves to the exit code. */
+export interface CommandModule {
+  readonly run: (words: readonly string[]) => Promise<number>;
+}
+
+export interface CommandEntry {
+  readonly name: string;
+  readonly usage: string;
+  readonly summary: string;
+  /** `command`: stands around another program, so its own faults are 125 as with env(1); `tool`: 2 for bad input. */
+  readonly kind: 'command' | 'tool';
+  readonly load: () => Promise<CommandModule>;
+}
+
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'record',
+    usage: '[-o FILE] [--merge | --force] CMD...',
+    summary: 'run a command and write the policy of what it does',
+    kind: 'command',
+    load: () => import('./commands/record.ts'),
+  },
+  {
+    name: 'run',
+    usage: '-p POLICY [--print] CMD...',
+    summary: 'run a command under a policy',
+    kind: 'command',
+    load: () => import('./commands/run.ts'),
+  },
+  {
+    name: 'seal',
+    usage: '-p POLICY BIN [-o OUT | --in-place]',
+    summary: 'put a policy into an ELF binary, which then confines itself',
+    kind: 'tool',
+    load: () => import('./commands/seal.ts'),
+  },
+  {
+    name: 'inspect',
+    usage: 'BIN',
+    summary: 'what a sealed binary holds',
+    kind: 'tool',
+    load: () => import('./commands/inspect.ts'),
+  },
+  {
+    name: 'unseal',
+    usage: 'BIN [-o OUT | --in-place]',
+    summary: 'the original of a sealed binary, byte for byte',
+    kind: 'tool',
+    load: () => import('./commands/unseal.ts'),
+  },
+  {
+    name: 'simulate',
+    usage: '-p FILTER [CALL...]',
+    summary: "the fate of a call, such as 'socket(AF_INET, SOCK_STREAM, 0)'",
+    kind: 'tool',
+    load: () => import('./commands/simulate.ts'),
+  },
+  {
+    name: 'disasm',
+    usage: 'FILTER',
+    summary: 'the BPF program of a policy, a sealed binary or a file, readable',
+    kind: 'tool',
+    load: () => import('./commands/disasm.ts'),
+  },
+  {
+    name: 'sets',
+    usage: '[@NAME]',
+    summary: 'the named sets of calls, with a reason for each call',
+    kind: 'tool',
+    load: () => import('./commands/sets.ts'),
+  },
+];
+
+/** The text of `selkie --help`; the build writes it to dist/help.txt. */
+export function topHelp(version: string): string {
+  const width = Math.max(...COMMANDS.map((command) => command.name.length));
+  const lines = COMMANDS.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`);
+  return `selkie ${version}: the least system calls a Linux program can live with
+
+usage: selkie COMMAND [options]
+
+${lines.join('\n')}
+
+  selkie COMMAND --help teaches a command with an example.
+
+the story:
+  selkie record ./makeTheFolder                           see what it does; writes makeTheFolder.yaml
+  selkie seal -p makeTheFolder.yaml makeTheFolder         writes makeTheFolder.sealed, which confines itself
+  selkie run -p makeTheFolder.yaml ./makeTheFolder        or confine it from outside
+
+exit codes: record and run: 125 for a fault of Selkie's own, 126/127 as env(1), else the command's (128+n for signal n).
+others: 0 yes, 1 no, 2 bad usage or input, 125 the machine refused.
+`;
+}

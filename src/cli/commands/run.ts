@@ -1,0 +1,32 @@
+import { runConfined } from '../../apply/run.ts';
+import { loadPolicy } from '../../load/filter.ts';
+import { permittedNames } from '../../policy/permitted.ts';
+import { say } from '../output.ts';
+import { commandParser, parseWords } from '../parser.ts';
+
+const EXAMPLE = `
+selkie run -p makeTheFolder.yaml ./makeTheFolder --its --own --options
+selkie run -p makeTheFolder.yaml --print ./makeTheFolder      lists first what is permitted
+`;
+
+interface Options {
+  readonly policy: string;
+  readonly print?: boolean;
+}
+
+/**
+ * `selkie run -p POLICY CMD...`: Selkie's process becomes the command, so signals, terminal and exit code are the command's own. Returns
+ * only by throwing.
+ */
+export async function run(words: readonly string[]): Promise<number> {
+  const parser = commandParser('run', EXAMPLE)
+    .argument('<cmd...>', 'the command with its arguments')
+    .requiredOption('-p, --policy <file>', 'the policy; its start: is in force too, for the exec and the loader')
+    .option('--print', 'list on stderr what is permitted, then run')
+    .passThroughOptions();
+  const parsed = parseWords<Options>(parser, words);
+  if (!parsed) return 0;
+  const policy = loadPolicy(parsed.options.policy);
+  if (parsed.options.print) say(permittedNames(policy).map((line) => `[+] ${line}`).join('\n'));
+  return runConfined({ policy, command: parsed.operands });
+}

@@ -1,0 +1,49 @@
+import { sealFile } from '../../apply/seal.ts';
+import { loadPolicy } from '../../load/filter.ts';
+import { print, say, toJson } from '../output.ts';
+import { commandParser, parseWords } from '../parser.ts';
+
+const EXAMPLE = `
+selkie record ./makeTheFolder                          first: see what it does
+selkie seal -p makeTheFolder.yaml makeTheFolder        writes makeTheFolder.sealed
+selkie seal -p makeTheFolder.yaml makeTheFolder --in-place
+selkie inspect makeTheFolder.sealed
+`;
+
+interface Options {
+  readonly policy: string;
+  readonly output?: string;
+  readonly inPlace?: boolean;
+  readonly force?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** `selkie seal -p POLICY BIN [-o OUT | --in-place]` */
+export async function run(words: readonly string[]): Promise<number> {
+  const parser = commandParser('seal', EXAMPLE)
+    .argument('<bin>', 'an ELF executable for x86-64')
+    .requiredOption('-p, --policy <file>', 'the policy (start: is left out: the filter takes effect after it)')
+    .option('-o, --output <file>', 'where to write (default: BIN.sealed)')
+    .option('--in-place', 'replace the binary itself')
+    .option('--force', 'replace an output that exists')
+    .option('--json', 'one JSON object')
+    .option('-q, --quiet', 'say nothing');
+  const parsed = parseWords<Options>(parser, words);
+  if (!parsed) return 0;
+  const { policy, output, inPlace, force, json, quiet } = parsed.options;
+  const binary = parsed.operands[0] as string;
+  const result = sealFile({
+    binary,
+    policy: loadPolicy(policy),
+    ...(output === undefined ? {} : { output }),
+    inPlace: inPlace === true,
+    force: force === true,
+  });
+  if (json) print(toJson(result));
+  else if (!quiet) {
+    print(`sealed ${binary} → ${result.output} (${result.instructions} instructions, ${result.growth} bytes more)`);
+    for (const line of [...result.notes, ...result.warnings]) say(`note: ${line}`);
+  }
+  return 0;
+}

@@ -1,0 +1,65 @@
+import { UsageError } from '../../base/errors.ts';
+import { interpret } from '../../bpf/interpret.ts';
+import { printReturn } from '../../bpf/disassemble.ts';
+import { ARCH_NAMES, type ArchName } from '../../facts/arches.ts';
+import { loadFilter } from '../../load/filter.ts';
+import { readSource } from '../../load/source.ts';
+import { parseCall } from '../../policy/call-text.ts';
+import { print, say, toJson } from '../output.ts';
+import { commandParser, parseWords } from '../parser.ts';
+
+const EXAMPLE = `
+selkie simulate -p web.yaml 'socket(AF_INET, SOCK_STREAM, 0)' 'execve()'
+echo 'openat(AT_FDCWD, 0x1000, O_RDONLY)' | selkie simulate -p web.sealed
+`;
+
+interface Options {
+  readonly policy: string;
+  readonly arch?: string;
+  readonly json?: boolean;
+}
+
+/**
+ * `selkie simulate -p FILTER [CALL...]`: one line per call, calls from standard input when none is given. Exit code 0 when every call
+ * is permitted (allow or log), 1 otherwise.
+ */
+export async function run(words: readonly string[]): Promise<number> {
+  const parser = commandParser('simulate', EXAMPLE)
+    .argument('[calls...]', 'calls; arguments left out are 0')
+    .requiredOption('-p, --policy <filter>', 'a policy, a sealed binary or a raw BPF program')
+    .option('--arch <name>', `ABI that makes the call: ${ARCH_NAMES.join(', ')}`)
+    .option('--json', 'one JSON object with every answer');
+  const parsed = parseWords<Options>(parser, words);
+  if (!parsed) return 0;
+  const { policy, json } = parsed.options;
+  const filter = loadFilter(policy);
+  const arch = archNamed(parsed.options.arch) ?? filter.arch;
+  const calls = parsed.operands.length > 0 ? parsed.operands : callLines(policy);
+  const answers = calls.map((call) => {
+    const { action, steps } = interpret(filter.program, parseCall(call, arch));
+    return { call, arch, action: printReturn(action, arch), permitted: isPermitted(action), instructions: steps };
+  });
+  for (const note of filter.notes) say(`note: ${note}`);
+  if (json) print(toJson({ answers }));
+  else for (const answer of answers) print(`${answer.call} → ${answer.action}`);
+  return answers.every((answer) => answer.permitted) ? 0 : 1;
+}
+
+function archNamed(name: string | undefined): ArchName | undefined {
+  if (name === undefined) return undefined;
+  const found = ARCH_NAMES.find((known) => known === name);
+  if (!found) throw new UsageError('unknown_arch', `No ABI is called "${name}": one of ${ARCH_NAMES.join(', ')}`);
+  return found;
+}
+
+/** Lines of standard input, unless that is where the filter came from. */
+function callLines(policy: string): string[] {
+  if (policy === '-') throw new UsageError('no_calls', 'Cannot simulate: no call given, and standard input holds the filter');
+  const lines = new TextDecoder().decode(readSource('-')).split('\n');
+  return lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+/** SECCOMP_RET_LOG and SECCOMP_RET_ALLOW let the call happen. */
+function isPermitted(action: number): boolean {
+  return action >>> 0 >= 0x7ffc_0000 && action >>> 0 < 0x8000_0000;
+}

@@ -1,0 +1,36 @@
+import { unsealFile } from '../../apply/seal.ts';
+import { print, toJson } from '../output.ts';
+import { commandParser, parseWords } from '../parser.ts';
+
+const EXAMPLE = `
+selkie unseal makeTheFolder.sealed -o makeTheFolder
+selkie unseal makeTheFolder --in-place
+`;
+
+interface Options {
+  readonly output?: string;
+  readonly inPlace?: boolean;
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+
+/** `selkie unseal BIN [-o OUT | --in-place]` */
+export async function run(words: readonly string[]): Promise<number> {
+  const parser = commandParser('unseal', EXAMPLE)
+    .argument('<bin>', 'a sealed ELF binary')
+    .option('-o, --output <file>', 'where to write (default: BIN without .sealed)')
+    .option('--in-place', 'replace the sealed file itself')
+    .option('--force', 'replace an output that exists')
+    .option('--json', 'one JSON object');
+  const parsed = parseWords<Options>(parser, words);
+  if (!parsed) return 0;
+  const { output, inPlace, force, json } = parsed.options;
+  const result = unsealFile({
+    binary: parsed.operands[0] as string,
+    ...(output === undefined ? {} : { output }),
+    inPlace: inPlace === true,
+    force: force === true,
+  });
+  print(json ? toJson(result) : `unsealed ${parsed.operands[0]} → ${result.output}`);
+  return 0;
+}
