@@ -1,6 +1,6 @@
 import { runConfined } from '../../apply/run.ts';
 import { loadPolicy } from '../../load/filter.ts';
-import { permittedNames } from '../../policy/permitted.ts';
+import { permittedLines } from '../../policy/permitted.ts';
 import { say } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
 
@@ -27,6 +27,6 @@ export async function run(words: readonly string[]): Promise<number> {
   const parsed = parseWords<Options>(parser, words);
   if (!parsed) return 0;
   const policy = loadPolicy(parsed.options.policy);
-  if (parsed.options.print) say(permittedNames(policy).map((line) => `[+] ${line}`).join('\n'));
+  if (parsed.options.print) say(permittedLines(policy).map((line) => `[+] ${line}`).join('\n'));
   return runConfined({ policy, command: parsed.operands });
 }
