@@ -64,19 +64,31 @@ function goStory() {
   show('./withDial');
   clean();
 
-  tell('5. And if execve is permitted? The filter is inherited: ls starts, and fails at the first call that the policy lacks.');
+  tell(
+    '5. And if execve is permitted? The filter is inherited: ls starts, and fails at the first call that the policy lacks.',
+  );
   writeFileSync(join(folder, 'withExecve.yaml'), text.replace(/^( *)allow:\n/m, '$1allow:\n$1  - execve\n'));
   expect('unseal succeeds', show('selkie', 'unseal', 'withExec', '--in-place') === 0);
   expect('seal succeeds', show('selkie', 'seal', '-p', 'withExecve.yaml', 'withExec', '--in-place') === 0);
   show('./withExec');
   clean();
   tell('6. What would happen to a call can be asked without running anything:');
-  show('selkie', 'simulate', '-p', 'makeTheFolder.yaml', 'mkdirat(AT_FDCWD, 0x1000, 0o755)', 'socket(AF_INET, SOCK_STREAM, 0)');
+  show(
+    'selkie',
+    'simulate',
+    '-p',
+    'makeTheFolder.yaml',
+    'mkdirat(AT_FDCWD, 0x1000, 0o755)',
+    'socket(AF_INET, SOCK_STREAM, 0)',
+  );
 }
 
 function systemStory() {
   tell('1. Go is not installed here, so the story is told on /bin/mkdir. Record one run of it.');
-  expect('record succeeds', show('selkie', 'record', '-o', 'mkdir.yaml', '/bin/mkdir', '-p', join(folder, 'moo')) === 0);
+  expect(
+    'record succeeds',
+    show('selkie', 'record', '-o', 'mkdir.yaml', '/bin/mkdir', '-p', join(folder, 'moo')) === 0,
+  );
   tell('2. That wrote a policy to read and review, one call a line:');
   console.log(readFileSync(join(folder, 'mkdir.yaml'), 'utf8').trimEnd().replace(/^/gm, '  '));
   tell('3. Seal a copy of the binary; it needs nothing at run time:');
@@ -90,7 +102,8 @@ function systemStory() {
 
 try {
   clean();
-  const haveGo = buildGo('story', 'makeTheFolder') && buildGo('story-exec', 'withExec') && buildGo('story-dial', 'withDial');
+  const haveGo =
+    buildGo('story', 'makeTheFolder') && buildGo('story-exec', 'withExec') && buildGo('story-dial', 'withDial');
   if (haveGo) goStory();
   else systemStory();
   tell('Done. Next: README.md, `bin/selkie --help`, docs/policy.md.');

@@ -14,6 +14,10 @@ export function filesUnder(folder) {
 
 /** Newest modification time (ms) of anything that a build reads. */
 export function newestChange() {
-  const files = [...['src', 'test', 'bench', 'scripts'].flatMap(filesUnder), `${root}package.json`, `${root}tsconfig.json`];
+  const files = [
+    ...['src', 'test', 'bench', 'scripts'].flatMap(filesUnder),
+    `${root}package.json`,
+    `${root}tsconfig.json`,
+  ];
   return Math.max(...files.map((file) => statSync(file).mtimeMs));
 }

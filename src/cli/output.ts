@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import { PolicyError, ProgramError, SelkieError, SyscallError, UnsupportedError } from '../base/errors.ts';
+import { PolicyError, ProgramError, type SelkieError, SyscallError, UnsupportedError } from '../base/errors.ts';
 
 /**
  * Writing to descriptors directly. `process.stdout` and its kin would set O_NONBLOCK on pipes that a child shares, and the child would
@@ -34,7 +34,9 @@ export function say(text: string): void {
 export function toJson(value: unknown): string {
   const plain = (_key: string, item: unknown): unknown => {
     if (typeof item !== 'bigint') return item;
-    return item <= BigInt(Number.MAX_SAFE_INTEGER) && item >= -BigInt(Number.MAX_SAFE_INTEGER) ? Number(item) : String(item);
+    return item <= BigInt(Number.MAX_SAFE_INTEGER) && item >= -BigInt(Number.MAX_SAFE_INTEGER)
+      ? Number(item)
+      : String(item);
   };
   return JSON.stringify(value, plain, 2);
 }

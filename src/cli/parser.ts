@@ -3,7 +3,6 @@ import { UsageError } from '../base/errors.ts';
 import { COMMANDS } from './commands.ts';
 import { print } from './output.ts';
 
-
 /**
  * A commander command for `name`, with the summary and usage of the command table. Faults become UsageErrors; help goes to stdout.
  *

@@ -14,7 +14,11 @@ export interface AtomicWriteOptions {
  *
  * @throws {UsageError} `cannot_write` with the reason
  */
-export function writeFileAtomically(path: string, content: Uint8Array | string, options: AtomicWriteOptions = {}): void {
+export function writeFileAtomically(
+  path: string,
+  content: Uint8Array | string,
+  options: AtomicWriteOptions = {},
+): void {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
   let descriptor: number | undefined;
   try {

@@ -30,7 +30,10 @@ export function parseCall(text: string, arch: ArchName): SeccompData {
 function numberOf(name: string, arch: ArchName): number {
   const found = syscallNumber(arch, name);
   if (found !== undefined) return found;
-  throw new PolicyError('unknown_call', `"${name}" is no system call of ${arch}${didYouMean(name, syscallNames(arch))}`);
+  throw new PolicyError(
+    'unknown_call',
+    `"${name}" is no system call of ${arch}${didYouMean(name, syscallNames(arch))}`,
+  );
 }
 
 /** Commas inside parentheses do not separate. */

@@ -91,7 +91,7 @@ test('sets: every member has a reason; a wrong name gets the nearest', () => {
   assert.match(wrong.stderr, /@?network/);
 });
 
-test('run: exit code, signal and standard input are the command\'s own', (context) => {
+test("run: exit code, signal and standard input are the command's own", (context) => {
   const file = join(scratchFolder(context), 'p.yaml');
   writeFileSync(file, 'selkie: 1\nsets: 1\ndefault: allow\nsyscalls:\n  errno(EPERM):\n    - uname\n');
   const echoed = selkie(['run', '-p', file, 'cat'], { input: 'hello\n' });

@@ -13,7 +13,9 @@ function cleanMoo(): void {
 
 for (const { label, go, here } of GO_TOOLS)
   for (const cgo of [false, true])
-    test(`the story holds as uid 65534: ${label}, ${cgo ? 'cgo' : 'pure'}`, { skip: here ? false : `${label} is not installed` }, (context) => {
+    test(`the story holds as uid 65534: ${label}, ${cgo ? 'cgo' : 'pure'}`, {
+      skip: here ? false : `${label} is not installed`,
+    }, (context) => {
       const folder = scratchFolder(context);
       context.after(cleanMoo);
       for (const [program, output] of [

@@ -4,9 +4,9 @@ import { readFileSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
+import type { Rule } from '../../src/policy/model.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
 import { setMembers } from '../../src/policy/sets.ts';
-import type { Rule } from '../../src/policy/model.ts';
 import { buildGo, GO_TOOLS } from '../support/go.ts';
 import { loadCpus } from '../support/load.ts';
 import { runCommand, scratchFolder, selkie } from '../support/selkie.ts';
@@ -55,7 +55,9 @@ for (const { label, go, here } of GO_TOOLS)
       const policy = parsePolicy(readFileSync(join(folder, 'makeTheFolder.yaml'), 'utf8'), {});
       const program = allowed(policy.syscalls);
       const start = allowed(policy.start ?? []);
-      console.log(`${kind}: ${program.all.size} names permitted, ${program.written.size} written out; start: ${start.all.size}`);
+      console.log(
+        `${kind}: ${program.all.size} names permitted, ${program.written.size} written out; start: ${start.all.size}`,
+      );
       if (!cgo) assert.ok(program.all.size <= LARGEST_STORY_POLICY, `${program.all.size} names`);
       for (const name of ['execve', 'socket', 'ptrace', 'bpf']) assert.equal(program.all.has(name), false, name);
 
@@ -65,7 +67,10 @@ for (const { label, go, here } of GO_TOOLS)
       assert.ok(seen.has('exit_group'));
       const fallback = new Set(setMembers(1, 'fallback').map((member) => member.name));
       for (const name of seen)
-        assert.ok(program.all.has(name) || start.all.has(name) || fallback.has(name), `${name} is in the trace but not in the policy`);
+        assert.ok(
+          program.all.has(name) || start.all.has(name) || fallback.has(name),
+          `${name} is in the trace but not in the policy`,
+        );
 
       const sealed = selkie(['seal', '-p', 'makeTheFolder.yaml', 'makeTheFolder', '--in-place'], { cwd: folder });
       assert.equal(sealed.status, 0, sealed.stderr);
@@ -82,7 +87,9 @@ for (const { label, go, here } of GO_TOOLS)
       assert.deepEqual(failures, []);
     });
 
-    test(`a sealed HTTP server answers ${REQUESTS} requests with collections forced: ${kind}`, { skip: !here }, (context) => {
+    test(`a sealed HTTP server answers ${REQUESTS} requests with collections forced: ${kind}`, {
+      skip: !here,
+    }, (context) => {
       const folder = scratchFolder(context);
       const asNobody = { nobody: true, cwd: folder };
       buildGo(go, 'go-http', join(folder, 'server'), { cgo });

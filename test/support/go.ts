@@ -20,7 +20,12 @@ export function buildGo(
   output: string,
   settings: { readonly cgo?: boolean; readonly flags?: readonly string[] } = {},
 ): void {
-  const env: NodeJS.ProcessEnv = { ...process.env, CGO_ENABLED: settings.cgo ? '1' : '0', GOTOOLCHAIN: 'local', GOFLAGS: '' };
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    CGO_ENABLED: settings.cgo ? '1' : '0',
+    GOTOOLCHAIN: 'local',
+    GOFLAGS: '',
+  };
   const words = ['build', ...(settings.flags ?? []), '-o', output, '.'];
   const result = spawnSync(go, words, { cwd: join(ROOT, 'test/programs', program), env, encoding: 'utf8' });
   if (result.status !== 0) throw new Error(`go build ${program}: ${result.stderr}`);

@@ -21,7 +21,8 @@ export async function run(words: readonly string[]): Promise<number> {
   }
   const { program, policyText, ...facts } = sealed;
   if (parsed.options.policy) print(policyText);
-  else if (parsed.options.json) print(toJson({ sealed: true, instructions: program.length / 8, ...facts, policy: policyText }));
+  else if (parsed.options.json)
+    print(toJson({ sealed: true, instructions: program.length / 8, ...facts, policy: policyText }));
   else {
     print(`${binary}: sealed, ${program.length / 8} instructions`);
     for (const [key, value] of Object.entries(facts)) {

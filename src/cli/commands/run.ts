@@ -27,6 +27,11 @@ export async function run(words: readonly string[]): Promise<number> {
   const parsed = parseWords<Options>(parser, words);
   if (!parsed) return 0;
   const policy = loadPolicy(parsed.options.policy);
-  if (parsed.options.print) say(permittedLines(policy).map((line) => `[+] ${line}`).join('\n'));
+  if (parsed.options.print)
+    say(
+      permittedLines(policy)
+        .map((line) => `[+] ${line}`)
+        .join('\n'),
+    );
   return runConfined({ policy, command: parsed.operands });
 }

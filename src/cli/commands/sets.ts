@@ -11,7 +11,9 @@ selkie sets @go         the calls of one set, with the reason for each
 
 /** `selkie sets [@NAME]` */
 export async function run(words: readonly string[]): Promise<number> {
-  const parser = commandParser('sets', EXAMPLE).argument('[name]', 'a set, such as @go').option('--json', 'one JSON object');
+  const parser = commandParser('sets', EXAMPLE)
+    .argument('[name]', 'a set, such as @go')
+    .option('--json', 'one JSON object');
   const parsed = parseWords<{ json?: boolean }>(parser, words);
   if (!parsed) return 0;
   const wanted = parsed.operands[0];
@@ -19,7 +21,12 @@ export async function run(words: readonly string[]): Promise<number> {
   if (parsed.options.json) {
     print(toJson(Object.fromEntries(names.map((name) => [`@${name}`, setMembers(1, name)]))));
   } else if (wanted === undefined) {
-    for (const name of names) print(`@${name}: ${setMembers(1, name).map((member) => member.name).join(' ')}`);
+    for (const name of names)
+      print(
+        `@${name}: ${setMembers(1, name)
+          .map((member) => member.name)
+          .join(' ')}`,
+      );
   } else {
     const members = setMembers(1, names[0] as string);
     const width = Math.max(...members.map((member) => member.name.length));

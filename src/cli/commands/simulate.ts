@@ -1,6 +1,6 @@
 import { UsageError } from '../../base/errors.ts';
-import { interpret } from '../../bpf/interpret.ts';
 import { printReturn } from '../../bpf/disassemble.ts';
+import { interpret } from '../../bpf/interpret.ts';
 import { ARCH_NAMES, type ArchName } from '../../facts/arches.ts';
 import { loadFilter } from '../../load/filter.ts';
 import { readSource } from '../../load/source.ts';
@@ -54,7 +54,8 @@ function archNamed(name: string | undefined): ArchName | undefined {
 
 /** Lines of standard input, unless that is where the filter came from. */
 function callLines(policy: string): string[] {
-  if (policy === '-') throw new UsageError('no_calls', 'Cannot simulate: no call given, and standard input holds the filter');
+  if (policy === '-')
+    throw new UsageError('no_calls', 'Cannot simulate: no call given, and standard input holds the filter');
   const lines = new TextDecoder().decode(readSource('-')).split('\n');
   return lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
 }
