@@ -16,6 +16,8 @@ async function unknownCommand(word: string): Promise<number> {
 }
 
 function exitCodeOf(error: unknown, command: CommandEntry): number {
+  // A command that cannot be executed: 126 or 127, as env(1).
+  if (error instanceof SelkieError && 'exitCode' in error) return Number(error.exitCode);
   return command.kind === 'command' || isRefusal(error) ? OWN_FAULT : BAD_INPUT;
 }
 

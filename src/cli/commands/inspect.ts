@@ -19,17 +19,26 @@ export async function run(words: readonly string[]): Promise<number> {
     else print(`${binary}: not sealed`);
     return 1;
   }
-  const { program, policyText, ...facts } = sealed;
-  if (parsed.options.policy) print(policyText);
-  else if (parsed.options.json)
-    print(toJson({ sealed: true, instructions: program.length / 8, ...facts, policy: policyText }));
+  const facts = {
+    instructions: sealed.program.length / 8,
+    intact: sealed.intact,
+    policySha256: hex(sealed.policyDigest),
+    originalSha256: hex(sealed.originalDigest),
+    originalSize: sealed.originalSize,
+    originalEntry: `0x${sealed.originalEntry.toString(16)}`,
+    layout: sealed.layout,
+  };
+  if (parsed.options.policy) print(sealed.policyText);
+  else if (parsed.options.json) print(toJson({ sealed: true, ...facts, warnings: sealed.warnings, policy: sealed.policyText }));
   else {
-    print(`${binary}: sealed, ${program.length / 8} instructions`);
-    for (const [key, value] of Object.entries(facts)) {
-      if (Array.isArray(value)) for (const line of value) print(`  ${key}: ${line}`);
-      else print(`  ${key}: ${typeof value === 'bigint' ? `0x${value.toString(16)}` : value}`);
-    }
-    print(`\n${policyText}`);
+    print(`${binary}: sealed`);
+    for (const [key, value] of Object.entries(facts)) print(`  ${key.padEnd(15)} ${value}`);
+    for (const warning of sealed.warnings) print(`  warning: ${warning}`);
+    print(`\n${sealed.policyText}`);
   }
   return 0;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
 }

@@ -1,4 +1,4 @@
-import { runConfined } from '../../apply/run.ts';
+import { runWithPolicy } from '../../apply/with-policy.ts';
 import { loadPolicy } from '../../load/filter.ts';
 import { permittedLines } from '../../policy/permitted.ts';
 import { say } from '../output.ts';
@@ -33,5 +33,5 @@ export async function run(words: readonly string[]): Promise<number> {
         .map((line) => `[+] ${line}`)
         .join('\n'),
     );
-  return runConfined({ policy, command: parsed.operands });
+  return runWithPolicy({ policy, command: parsed.operands });
 }

@@ -1,4 +1,4 @@
-import { sealFile } from '../../apply/seal.ts';
+import { sealWithPolicy } from '../../apply/with-policy.ts';
 import { loadPolicy } from '../../load/filter.ts';
 import { print, say, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
@@ -33,7 +33,7 @@ export async function run(words: readonly string[]): Promise<number> {
   if (!parsed) return 0;
   const { policy, output, inPlace, force, json, quiet } = parsed.options;
   const binary = parsed.operands[0] as string;
-  const result = sealFile({
+  const result = sealWithPolicy({
     binary,
     policy: loadPolicy(policy),
     ...(output === undefined ? {} : { output }),
@@ -42,7 +42,8 @@ export async function run(words: readonly string[]): Promise<number> {
   });
   if (json) print(toJson(result));
   else if (!quiet) {
-    print(`sealed ${binary} → ${result.output} (${result.instructions} instructions, ${result.growth} bytes more)`);
+    const growth = result.size - result.originalSize;
+    print(`sealed ${binary} → ${result.path} (${result.instructions} instructions, ${growth} bytes more)`);
     for (const line of [...result.notes, ...result.warnings]) say(`note: ${line}`);
   }
   return 0;

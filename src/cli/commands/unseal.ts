@@ -1,5 +1,5 @@
 import { unsealFile } from '../../apply/seal.ts';
-import { print, toJson } from '../output.ts';
+import { print, say, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
 
 const EXAMPLE = `
@@ -31,6 +31,10 @@ export async function run(words: readonly string[]): Promise<number> {
     inPlace: inPlace === true,
     force: force === true,
   });
-  print(json ? toJson(result) : `unsealed ${parsed.operands[0]} → ${result.output}`);
+  if (json) print(toJson(result));
+  else {
+    print(`unsealed ${parsed.operands[0]} → ${result.path}`);
+    for (const warning of result.warnings) say(`note: ${warning}`);
+  }
   return 0;
 }

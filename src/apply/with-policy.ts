@@ -1,0 +1,54 @@
+import { PolicyError } from '../base/errors.ts';
+import { encodeProgram } from '../bpf/codec.ts';
+import { compilePolicy } from '../compile/compile-policy.ts';
+import type { ArchName } from '../facts/arches.ts';
+import type { Policy } from '../policy/model.ts';
+import { printPolicy } from '../policy/print.ts';
+import { execConfined } from './run.ts';
+import { type OutputOptions, type SealFileResult, sealFile } from './seal.ts';
+
+/** The ABI that this version applies policies to; others can be compiled. */
+const TARGET: ArchName = 'x86_64';
+
+/** A program for the launcher or the seal stub: it answers the probe call. */
+interface Installable {
+  readonly program: Uint8Array;
+  readonly notes: readonly string[];
+}
+
+function installable(policy: Policy, includeStart: boolean): Installable {
+  const arches = policy.arches ?? [TARGET];
+  if (!arches.includes(TARGET)) {
+    const problem = `this policy is for ${arches.join(', ')}, what it shall confine is ${TARGET}`;
+    throw new PolicyError('wrong_arch', `${problem}: add ${TARGET} to arches`);
+  }
+  const { program, notes } = compilePolicy(policy, { arches, includeStart, probe: true });
+  const said = policy.arches ? [] : [`no arches in the policy: compiled for ${TARGET}`];
+  return { program: encodeProgram(program), notes: [...said, ...notes] };
+}
+
+export interface SealedFile extends SealFileResult {
+  readonly instructions: number;
+  readonly notes: readonly string[];
+}
+
+/**
+ * Compiles a policy without its `start:` and seals it into a binary.
+ *
+ * @throws {PolicyError | ProgramError} the policy cannot be compiled, or is for other ABIs; `sealFile` says the rest
+ */
+export function sealWithPolicy(options: OutputOptions & { readonly binary: string; readonly policy: Policy }): SealedFile {
+  const { policy, ...files } = options;
+  const { program, notes } = installable(policy, false);
+  const result = sealFile({ ...files, program, policyText: printPolicy(policy) });
+  return { ...result, instructions: program.length / 8, notes };
+}
+
+/**
+ * Compiles a policy with its `start:` and becomes the command under it; see `execConfined`.
+ *
+ * @throws {PolicyError | ProgramError | CommandError | SyscallError}
+ */
+export function runWithPolicy(options: { readonly policy: Policy; readonly command: readonly string[] }): never {
+  return execConfined({ program: installable(options.policy, true).program, command: options.command });
+}
