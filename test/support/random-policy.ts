@@ -69,12 +69,13 @@ function randomRules(random: Random): readonly ResolvedRule[] {
   if (random() < 0.6) {
     for (let count = 1 + below(random, 3); count > 0; count -= 1) {
       const condition = randomCondition(random, 2);
-      if (!findCall(condition, ...earlier)) continue;
+      const otherwise = { kind: 'not', operand: condition } as const;
+      if (!findCall(condition, ...earlier) || !findCall(otherwise, ...earlier)) continue;
       rules.push({ condition, action: pick(random, ACTIONS), rule: RULE });
-      earlier.push({ kind: 'not', operand: condition });
+      earlier.push(otherwise);
     }
   }
-  if (rules.length === 0 || (random() < 0.5 && findCall(...earlier))) rules.push({ action: pick(random, ACTIONS), rule: RULE });
+  if (rules.length === 0 || random() < 0.5) rules.push({ action: pick(random, ACTIONS), rule: RULE });
   return rules;
 }
 
@@ -146,11 +147,26 @@ export function boundaryCall(random: Random, policy: ResolvedPolicy): SeccompDat
   return call;
 }
 
-/** One call for every rule of every number, so that each is reached. */
+/** One call for every rule of every number, for each number's neighbours, and for tokens and ABIs that are not listed. */
 export function callsOfEveryRule(policy: ResolvedPolicy): SeccompData[] {
-  return policy.arches.flatMap(({ arch, calls }) =>
+  const nothing = { instructionPointer: 0n, args: [0n, 0n, 0n, 0n, 0n, 0n] };
+  const foreign = Object.values(ARCHES).flatMap(({ token }) =>
+    [0, X32_SYSCALL_BIT, 0xffff_ffff].map((nr) => ({ nr, arch: token, ...nothing })),
+  );
+  const edges = policy.arches.flatMap(({ arch, calls, unknown }) => {
+    const numbers = [...calls.keys(), ...(unknown ? [unknown.above] : []), ARCHES[arch].numberOffset];
+    const around = numbers.flatMap((nr) => [nr, Math.max(0, nr - 1), nr + 1]);
+    return around.map((nr) => ({ nr, arch: ARCHES[arch].token, ...nothing }));
+  });
+  const rules = policy.arches.flatMap(({ arch, calls }) =>
     [...calls].flatMap(([nr, rules]) =>
-      rules.map((_, index) => ({ nr, arch: ARCHES[arch].token, ...callFor(rules, index) })),
+      // One index more: the call that no rule decides, where there is no rule without a condition.
+      [...rules.keys(), ...(rules.at(-1)?.condition ? [rules.length] : [])].map((index) => ({
+        nr,
+        arch: ARCHES[arch].token,
+        ...callFor(rules, index),
+      })),
     ),
   );
+  return [{ nr: 0, arch: 0, ...nothing }, ...foreign, ...edges, ...rules];
 }
