@@ -26,7 +26,7 @@ function allowed(rules: readonly Rule[]): { written: Set<string>; all: Set<strin
   for (const { action, call } of rules) {
     if (action.kind !== 'allow' || call.kind === 'number') continue;
     if (call.kind === 'name') written.add(call.name);
-    const names = call.kind === 'name' ? [call.name] : setMembers(1, call.name).map((member) => member.name);
+    const names = call.kind === 'name' ? [call.name] : (setMembers(1, call.name) ?? []).map((member) => member.name);
     for (const name of names) all.add(name);
   }
   return { written, all };
@@ -65,7 +65,7 @@ for (const { label, go, here } of GO_TOOLS)
       runCommand(['strace', '-f', '-o', 'trace', './makeTheFolder'], { cwd: folder });
       const seen = straceNames(join(folder, 'trace'));
       assert.ok(seen.has('exit_group'));
-      const fallback = new Set(setMembers(1, 'fallback').map((member) => member.name));
+      const fallback = new Set((setMembers(1, 'fallback') ?? []).map((member) => member.name));
       for (const name of seen)
         assert.ok(
           program.all.has(name) || start.all.has(name) || fallback.has(name),

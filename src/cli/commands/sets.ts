@@ -1,5 +1,6 @@
 import { UsageError } from '../../base/errors.ts';
 import { didYouMean } from '../../base/nearest.ts';
+import type { SetMember } from '../../policy/sets/named-set.ts';
 import { setMembers, setNames } from '../../policy/sets.ts';
 import { print, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
@@ -19,16 +20,16 @@ export async function run(words: readonly string[]): Promise<number> {
   const wanted = parsed.operands[0];
   const names = wanted === undefined ? setNames(1) : [checkedName(wanted)];
   if (parsed.options.json) {
-    print(toJson(Object.fromEntries(names.map((name) => [`@${name}`, setMembers(1, name)]))));
+    print(toJson(Object.fromEntries(names.map((name) => [`@${name}`, membersOf(name)]))));
   } else if (wanted === undefined) {
     for (const name of names)
       print(
-        `@${name}: ${setMembers(1, name)
+        `@${name}: ${membersOf(name)
           .map((member) => member.name)
           .join(' ')}`,
       );
   } else {
-    const members = setMembers(1, names[0] as string);
+    const members = membersOf(names[0] as string);
     const width = Math.max(...members.map((member) => member.name.length));
     for (const member of members) print(`${member.name.padEnd(width)}  ${member.reason}`);
   }
@@ -39,4 +40,8 @@ function checkedName(word: string): string {
   const name = word.replace(/^@/, '');
   if (setNames(1).includes(name)) return name;
   throw new UsageError('unknown_set', `No set is called ${JSON.stringify(word)}${didYouMean(name, setNames(1))}`);
+}
+
+function membersOf(name: string): readonly SetMember[] {
+  return setMembers(1, name) ?? [];
 }

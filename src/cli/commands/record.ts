@@ -1,0 +1,89 @@
+import { permittedLines } from '../../policy/permitted.ts';
+import { recordToFiles, type WrittenRecording } from '../../record/files.ts';
+import { exitCodeOf } from '../../record/notify.ts';
+import { say, toJson } from '../output.ts';
+import { commandParser, parseWords } from '../parser.ts';
+
+const EXAMPLE = `
+selkie record ./makeTheFolder                      writes makeTheFolder.yaml and makeTheFolder.evidence.json
+selkie record -o web.yaml ./server -listen :8080   stop it with Ctrl-C: what was seen is written
+selkie record --merge ./makeTheFolder other input  adds what another run shows
+`;
+
+interface Options {
+  readonly output?: string;
+  readonly merge?: boolean;
+  readonly force?: boolean;
+  readonly floor: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** `selkie record CMD...`: exits as the command did. */
+export async function run(words: readonly string[]): Promise<number> {
+  const parser = commandParser('record', EXAMPLE)
+    .argument('<cmd...>', 'the command with its arguments')
+    .option('-o, --output <file>', 'the policy to write (default: ./BASENAME.yaml); the evidence goes beside it')
+    .option('--merge', 'add to files that exist')
+    .option('--force', 'replace files that exist')
+    .option('--no-floor', 'only what this run shows, not what the runtime may need in any run')
+    .option('--json', 'one JSON object at the end, on stderr')
+    .option('-q, --quiet', 'say nothing')
+    .passThroughOptions();
+  const parsed = parseWords<Options>(parser, words);
+  if (!parsed) return 0;
+  const { output, merge, force, floor, json, quiet } = parsed.options;
+  const existing = force ? 'force' : merge ? 'merge' : undefined;
+  const written = await recordToFiles({
+    command: parsed.operands,
+    floor,
+    ...(output === undefined ? {} : { output }),
+    ...(existing === undefined ? {} : { existing }),
+  });
+  if (json) say(toJson(summary(written)));
+  else if (!quiet) say(describe(written));
+  if (written.recording.error) throw written.recording.error;
+  return exitCodeOf(written.recording.status);
+}
+
+function programNames({ recording }: WrittenRecording): Set<string> {
+  const lines = recording.evidence.filter(({ phase }) => phase === 'program');
+  return new Set(lines.map(({ syscall, nr }) => syscall ?? `syscall(${nr})`));
+}
+
+function summary(written: WrittenRecording): object {
+  const { recording, policy, policyFile, evidenceFile, floor, added } = written;
+  const { start: _, ...program } = policy;
+  return {
+    policy: policyFile,
+    evidence: evidenceFile,
+    status: recording.status,
+    calls: recording.calls,
+    boundary: recording.boundary,
+    executables: recording.images,
+    runtime: floor?.runtime ?? null,
+    recorded: [...programNames(written)].sort(),
+    permitted: permittedLines(program),
+    start: permittedLines({ ...policy, syscalls: [] }),
+    added,
+  };
+}
+
+function describe(written: WrittenRecording): string {
+  const { recording, policy, policyFile, floor, added } = written;
+  const { start: _, ...program } = policy;
+  const recorded = programNames(written);
+  const permitted = permittedLines(program);
+  const more = permitted.length - permitted.filter((name) => recorded.has(name)).length;
+  const runtime = floor ? `, ${floor.runtime}` : '';
+  const lines = [`recorded ${recorded.size} syscalls (${recording.calls} calls${runtime}) → ${policyFile}`];
+  if (floor) {
+    const sets = floor.sets.map((name) => `@${name}`).join(' and ');
+    lines.push(`  + ${more} from ${sets} for what this run did not show (collection, timers, preemption, ...)`);
+  }
+  if (added.length > 0) lines.push(`  new in this run: ${added.join(' ')}`);
+  lines.push(`  ${permitted.length} permitted in all; start-up needs ${permittedLines({ ...policy, syscalls: [] }).length}, which seal leaves out`);
+  lines.push('  not known: errors, signals, other inputs. Run it again with --merge.');
+  if (policy.syscalls.length > 0) lines.push(`  next: selkie seal -p ${policyFile} ${recording.path}`);
+  return lines.join('\n');
+}
