@@ -37,7 +37,9 @@ export interface SealedFile extends SealFileResult {
  *
  * @throws {PolicyError | ProgramError} the policy cannot be compiled, or is for other ABIs; `sealFile` says the rest
  */
-export function sealWithPolicy(options: OutputOptions & { readonly binary: string; readonly policy: Policy }): SealedFile {
+export function sealWithPolicy(
+  options: OutputOptions & { readonly binary: string; readonly policy: Policy },
+): SealedFile {
   const { policy, ...files } = options;
   const { program, notes } = installable(policy, false);
   const result = sealFile({ ...files, program, policyText: printPolicy(policy) });

@@ -87,7 +87,10 @@ function requireWritable(file: string): void {
   }
 }
 
-function readEarlier({ policyFile, evidenceFile }: Files): { policy: Policy; evidence: readonly Evidence[] } | undefined {
+function readEarlier({
+  policyFile,
+  evidenceFile,
+}: Files): { policy: Policy; evidence: readonly Evidence[] } | undefined {
   if (!existsSync(policyFile)) return undefined;
   const policy = parsePolicy(readFileSync(policyFile, 'utf8'), { file: policyFile });
   const evidence = existsSync(evidenceFile) ? parseEvidence(readFileSync(evidenceFile, 'utf8'), evidenceFile) : [];

@@ -57,8 +57,16 @@ const rows: readonly Row[] = [
   { claim: 'NEG', program: [alu(op.BPF_NEG), ret] },
   { claim: 'RET A', program: [instruction(op.BPF_RET | op.BPF_A)] },
   { claim: 'RET X', program: [instruction(op.BPF_RET | op.BPF_X)], code: 'bad_code', pc: 0 },
-  { claim: 'a load of M[15] after its store', program: [instruction(op.BPF_ST, 15), instruction(op.BPF_LD | op.BPF_MEM, 15), ret] },
-  { claim: 'a load before its store', program: [instruction(op.BPF_LD | op.BPF_MEM, 1), ret], code: 'unset_scratch', pc: 0 },
+  {
+    claim: 'a load of M[15] after its store',
+    program: [instruction(op.BPF_ST, 15), instruction(op.BPF_LD | op.BPF_MEM, 15), ret],
+  },
+  {
+    claim: 'a load before its store',
+    program: [instruction(op.BPF_LD | op.BPF_MEM, 1), ret],
+    code: 'unset_scratch',
+    pc: 0,
+  },
   { claim: 'a store to M[16]', program: [instruction(op.BPF_ST, 16), ret], code: 'bad_scratch', pc: 0 },
   {
     claim: 'a store on one of two ways',
@@ -97,9 +105,14 @@ fprog = ctypes.create_string_buffer(struct.pack('HxxxxxxQ', len(code) // 8 & 0xf
 print(ctypes.get_errno() if libc.syscall(317, 1, 0, fprog) else 0, flush=True)
 `;
 
-test('the kernel agrees with checkProgram() on every row', { skip: hasTool('python3') ? false : 'python3 is not installed' }, () => {
+test('the kernel agrees with checkProgram() on every row', {
+  skip: hasTool('python3') ? false : 'python3 is not installed',
+}, () => {
   for (const { claim, program, code } of rows) {
-    const { stdout, signal } = spawnSync('python3', ['-c', LOADER], { input: encodeProgram(program), encoding: 'utf8' });
+    const { stdout, signal } = spawnSync('python3', ['-c', LOADER], {
+      input: encodeProgram(program),
+      encoding: 'utf8',
+    });
     // A program that returns something else than allow kills its loader: then it was accepted.
     assert.equal(signal === null ? stdout.trim() : '0', code === undefined ? '0' : '22', claim);
   }

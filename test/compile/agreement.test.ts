@@ -29,6 +29,8 @@ test('compile() is deterministic', () => {
 
 for (const { claim, plant } of PLANTED_BUGS)
   test(`the agreement test finds a planted bug: ${claim}`, () => {
-    const found = cases.some(({ policy, calls, program }) => firstDifference(plant(program), policy, calls) !== undefined);
+    const found = cases.some(
+      ({ policy, calls, program }) => firstDifference(plant(program), policy, calls) !== undefined,
+    );
     assert.ok(found);
   });

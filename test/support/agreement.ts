@@ -7,7 +7,11 @@ import { decide, holds } from '../../src/policy/decide.ts';
 import type { ResolvedPolicy } from '../../src/policy/resolved.ts';
 
 /** The first call on which they differ. */
-export function firstDifference(program: Program, policy: ResolvedPolicy, calls: Iterable<SeccompData>): SeccompData | undefined {
+export function firstDifference(
+  program: Program,
+  policy: ResolvedPolicy,
+  calls: Iterable<SeccompData>,
+): SeccompData | undefined {
   for (const call of calls) if (interpret(program, call).action !== decide(policy, call)) return call;
   return undefined;
 }
@@ -25,10 +29,13 @@ export function agreement(program: Program, policy: ResolvedPolicy, calls: reado
   const visited = new Uint8Array(program.length);
   let conditional = 0;
   for (const call of calls) {
-    if (interpret(program, call, visited).action !== decide(policy, call)) return { difference: call, conditional, unreached: [] };
+    if (interpret(program, call, visited).action !== decide(policy, call))
+      return { difference: call, conditional, unreached: [] };
     if (endsInCondition(policy, call)) conditional += 1;
   }
-  const unreached = program.flatMap(({ code }, pc) => ((code & op.CLASS_MASK) === op.BPF_RET && visited[pc] === 0 ? [pc] : []));
+  const unreached = program.flatMap(({ code }, pc) =>
+    (code & op.CLASS_MASK) === op.BPF_RET && visited[pc] === 0 ? [pc] : [],
+  );
   return { difference: undefined, conditional, unreached };
 }
 

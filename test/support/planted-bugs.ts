@@ -30,7 +30,8 @@ const isHigh = (instruction: Instruction, pc: number, program: Program): boolean
   return isJump(instruction) && load !== undefined && isArgument(load) && load.k % 8 === 4;
 };
 /** Moves a jump target by one, without leaving the program. */
-const moved = (jump: number, pc: number, program: Program): number => (pc + jump + 2 < program.length && jump < 255 ? jump + 1 : jump);
+const moved = (jump: number, pc: number, program: Program): number =>
+  pc + jump + 2 < program.length && jump < 255 ? jump + 1 : jump;
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   each('greater-or-equal becomes greater', (it) => (it.code === JGE ? { ...it, code: JGT } : it)),
@@ -43,18 +44,25 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   each('the arch is not tested', (it, pc, program) =>
     it.code === JEQ && loadBefore(program, pc)?.k === OFFSET_ARCH ? { ...it, jf: it.jt } : it,
   ),
-  each('x32 numbers are not told apart', (it) => (it.code === JGE && it.k === X32_SYSCALL_BIT ? { ...it, jt: it.jf } : it)),
+  each('x32 numbers are not told apart', (it) =>
+    it.code === JGE && it.k === X32_SYSCALL_BIT ? { ...it, jt: it.jf } : it,
+  ),
   each('masks are dropped', (it) => (it.code === (op.BPF_ALU | op.BPF_AND) ? { ...it, k: 0xffff_ffff } : it)),
   each('the lowest bit of masks is lost', (it) =>
     it.code === (op.BPF_ALU | op.BPF_AND) ? { ...it, k: (it.k & (it.k - 1)) >>> 0 } : it,
   ),
   each('words are swapped', (it) => (isArgument(it) ? { ...it, k: it.k ^ 4 } : it)),
-  each('high words are ignored', (it, pc, program) => (it.code === JEQ && isHigh(it, pc, program) ? { ...it, jf: it.jt } : it)),
-  each('high words are never greater', (it, pc, program) => (it.code === JGT && isHigh(it, pc, program) ? { ...it, jt: it.jf } : it)),
+  each('high words are ignored', (it, pc, program) =>
+    it.code === JEQ && isHigh(it, pc, program) ? { ...it, jf: it.jt } : it,
+  ),
+  each('high words are never greater', (it, pc, program) =>
+    it.code === JGT && isHigh(it, pc, program) ? { ...it, jt: it.jf } : it,
+  ),
   each('arguments are shifted by one', (it) => (isArgument(it) && it.k < 56 ? { ...it, k: it.k + 8 } : it)),
   each('comparisons are signed', (it, pc, program) => {
     const load = loadBefore(program, pc);
-    const signed = (it.code === JGT || it.code === JGE) && load !== undefined && isArgument(load) && it.k >= 0x8000_0000;
+    const signed =
+      (it.code === JGT || it.code === JGE) && load !== undefined && isArgument(load) && it.k >= 0x8000_0000;
     return signed ? { ...it, k: (it.k ^ 0x8000_0000) >>> 0 } : it;
   }),
   each('constants are off by one', (it) => (isJump(it) && it.k > 0 ? { ...it, k: it.k - 1 } : it)),

@@ -1,8 +1,8 @@
 // Random policies, already resolved, and calls at their boundaries. Everything comes from a seed, so a failure can be repeated.
 import { ARCHES, type ArchName, X32_SYSCALL_BIT } from '../../src/facts/arches.ts';
 import type { SeccompData } from '../../src/facts/seccomp.ts';
-import { findCall } from '../../src/policy/overlap.ts';
 import type { Rule } from '../../src/policy/model.ts';
+import { findCall } from '../../src/policy/overlap.ts';
 import type {
   ResolvedArch,
   ResolvedCondition,
@@ -31,7 +31,10 @@ const below = (random: Random, limit: number): number => Math.floor(random() * l
 const u32 = (random: Random): number => below(random, 2 ** 32);
 const u64 = (random: Random): bigint => (BigInt(u32(random)) << 32n) | BigInt(u32(random));
 
-const ACTIONS = [0x7fff_0000, 0x7ffc_0000, 0x0005_0001, 0x0005_0026, 0x0005_0fff, 0x8000_0000, 0, 0x0003_0007, 0x7ff0_0003, 0x7fc0_0000];
+const ACTIONS = [
+  0x7fff_0000, 0x7ffc_0000, 0x0005_0001, 0x0005_0026, 0x0005_0fff, 0x8000_0000, 0, 0x0003_0007, 0x7ff0_0003,
+  0x7fc0_0000,
+];
 const OPERATORS = ['==', '!=', '<', '<=', '>', '>='] as const;
 const ARCH_LISTS: readonly (readonly ArchName[])[] = [
   ['x86_64'],
@@ -49,9 +52,17 @@ function randomTest(random: Random): ResolvedTest {
   const width = random() < 0.5 ? 32 : 64;
   const all = width === 32 ? 0xffff_ffffn : 0xffff_ffff_ffff_ffffn;
   const mask = pick(random, [all, all, 0xffn, 0xffff_0000n, u64(random), 1n << BigInt(below(random, width))]) & all;
-  const value = pick(random, [0n, 1n, 2n, 0x8000_0000n, 0x7fff_ffffn, 0xffff_ffffn, 0x1_0000_0000n, all, u64(random)]) & mask;
+  const value =
+    pick(random, [0n, 1n, 2n, 0x8000_0000n, 0x7fff_ffffn, 0xffff_ffffn, 0x1_0000_0000n, all, u64(random)]) & mask;
   const argument = random() < 0.05 ? 'ip' : below(random, 6);
-  return { kind: 'test', argument, width: argument === 'ip' ? 64 : width, mask, operator: pick(random, OPERATORS), value };
+  return {
+    kind: 'test',
+    argument,
+    width: argument === 'ip' ? 64 : width,
+    mask,
+    operator: pick(random, OPERATORS),
+    value,
+  };
 }
 
 function randomCondition(random: Random, depth: number): ResolvedCondition {
@@ -131,7 +142,10 @@ function callFor(rules: readonly ResolvedRule[], index: number): Pick<SeccompDat
 /** One call at a boundary of the policy, or in the middle of a rule. */
 export function boundaryCall(random: Random, policy: ResolvedPolicy): SeccompData {
   const arch = pick(random, policy.arches);
-  const token = random() < 0.02 ? pick(random, [0, u32(random), ...Object.values(ARCHES).map((each) => each.token)]) : ARCHES[arch.arch].token;
+  const token =
+    random() < 0.02
+      ? pick(random, [0, u32(random), ...Object.values(ARCHES).map((each) => each.token)])
+      : ARCHES[arch.arch].token;
   const conditional = [...arch.calls].filter(([, rules]) => rules.some(({ condition }) => condition));
   if (conditional.length === 0 || random() < 0.25) {
     const args = Array.from({ length: 6 }, () => u64(random));
@@ -141,7 +155,10 @@ export function boundaryCall(random: Random, policy: ResolvedPolicy): SeccompDat
   const base = callFor(rules, below(random, rules.length));
   const call = { nr, arch: token, instructionPointer: base.instructionPointer, args: [...base.args] };
   if (random() < 0.4) return call;
-  const test = pick(random, rules.flatMap(({ condition }) => (condition ? testsOf(condition) : [])));
+  const test = pick(
+    random,
+    rules.flatMap(({ condition }) => (condition ? testsOf(condition) : [])),
+  );
   if (test.argument === 'ip') return { ...call, instructionPointer: nearValue(random, test) };
   call.args[test.argument] = nearValue(random, test);
   return call;

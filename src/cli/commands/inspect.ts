@@ -29,7 +29,8 @@ export async function run(words: readonly string[]): Promise<number> {
     layout: sealed.layout,
   };
   if (parsed.options.policy) print(sealed.policyText);
-  else if (parsed.options.json) print(toJson({ sealed: true, ...facts, warnings: sealed.warnings, policy: sealed.policyText }));
+  else if (parsed.options.json)
+    print(toJson({ sealed: true, ...facts, warnings: sealed.warnings, policy: sealed.policyText }));
   else {
     print(`${binary}: sealed`);
     for (const [key, value] of Object.entries(facts)) print(`  ${key.padEnd(15)} ${value}`);

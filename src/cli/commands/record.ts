@@ -82,7 +82,9 @@ function describe(written: WrittenRecording): string {
     lines.push(`  + ${more} from ${sets} for what this run did not show (collection, timers, preemption, ...)`);
   }
   if (added.length > 0) lines.push(`  new in this run: ${added.join(' ')}`);
-  lines.push(`  ${permitted.length} permitted in all; start-up needs ${permittedLines({ ...policy, syscalls: [] }).length}, which seal leaves out`);
+  lines.push(
+    `  ${permitted.length} permitted in all; start-up needs ${permittedLines({ ...policy, syscalls: [] }).length}, which seal leaves out`,
+  );
   lines.push('  not known: errors, signals, other inputs. Run it again with --merge.');
   if (policy.syscalls.length > 0) lines.push(`  next: selkie seal -p ${policyFile} ${recording.path}`);
   return lines.join('\n');
