@@ -54,8 +54,16 @@ export function sealElf(original: Uint8Array, payload: SealPayload): SealResult 
       'Cannot seal the ELF file: it is sealed already; `selkie unseal` gives the original back',
     );
   }
+  requireCounts(elf);
   const layout = chooseLayout(elf);
   return { bytes: write(elf, layout, payload), layout: layout.kind, warnings: sealWarnings(elf) };
+}
+
+/** One more header must not reach the counts that mean "see elsewhere": PN_XNUM and SHN_LORESERVE of the ELF format. */
+function requireCounts(elf: ElfFile): void {
+  if (elf.segments.length + 1 < 0xffff && elf.sections.length + 1 < 0xff00) return;
+  const found = `${elf.segments.length} program headers and ${elf.sections.length} sections`;
+  throw new ElfError('elf_no_room', `Cannot seal the ELF file: no room for one more header: found ${found}`);
 }
 
 /** Places of everything that is added. */

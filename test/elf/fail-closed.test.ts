@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { sealElf } from '../../src/elf/seal.ts';
@@ -102,4 +102,31 @@ test('where the filter itself refuses every call, the failure ends in a signal, 
   const denyAll = encode([[0x06, 0, 0, 0x0005_0001]]);
   const result = run([sealed('static', denyAll)]);
   assert.deepEqual([result.stdout, result.signal], ['', 'SIGSEGV']);
+});
+
+/**
+ * The constructor of test/programs/threads.c in a library, so that it runs before the entry, and a program that calls on: threads
+ * that libraries start are the only ones a stub can meet.
+ */
+function threaded(): string {
+  const library = { name: 'library', tool: 'gcc', flags: ['-shared', '-fPIC', '-Dmain=threads_main', '-pthread'] };
+  const { path: object } = buildProgram(library, 'threads.c', folder);
+  const source = join(folder, 'main.c');
+  writeFileSync(source, 'int threads_main(void);\nint main(void) { return threads_main(); }\n');
+  const binary = join(folder, 'threaded');
+  execFileSync('gcc', ['-o', binary, source, object]);
+  const { bytes } = sealElf(readFileSync(binary), { program: denying(NR.uname), policyText: '', sha256 });
+  writeFileSync(binary, bytes);
+  return binary;
+}
+
+test('a thread that a library started is confined too', { skip }, () => {
+  const result = run([threaded()]);
+  assert.deepEqual([result.stdout, result.status], ['thread refused, main refused\n', 8]);
+});
+
+test('a thread that took a filter of its own stops the program: TSYNC answers with its id', { skip }, () => {
+  const result = run([threaded(), 'own']);
+  assert.match(String(result.stderr), /seccomp failed \(result \d+\)\n$/);
+  assert.deepEqual([result.stdout, result.status], ['', 125]);
 });
