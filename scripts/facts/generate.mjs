@@ -36,7 +36,7 @@ function literal(table, render) {
   const lines = [''];
   for (const [name, value] of Object.entries(table).sort(byName)) {
     const item = `${key(name)}: ${render(value)},`;
-    if (lines.at(-1).length + item.length > 130) lines.push('');
+    if (lines.at(-1) !== '' && lines.at(-1).length + item.length > 130) lines.push('');
     lines[lines.length - 1] += `${lines.at(-1) === '' ? '  ' : ' '}${item}`;
   }
   return lines[0] === '' ? '{}' : `{\n${lines.join('\n')}\n}`;

@@ -33,8 +33,30 @@ export function* constantNames(arch: ArchName): Iterable<string> {
   for (const name of Object.keys(CONSTANTS)) if (DIFFERENCES[arch][name] !== null) yield name;
 }
 
-/** Names that close a list or mask it are poor names for a value. */
-const POOR = /(?:_MAX|_MIN|_MASK|_LAST|_NUM|_ALL|_SIZE|_BITS|_LOCK)\d*$|^__|_OLD$/;
+// Names that close a list, mask it or belong to an argument further on are poor names for a value.
+const POOR: readonly RegExp[] = [
+  /(?:_MAX|_MIN|_MASK|_LAST|_NUM|_ALL|_SIZE|_BITS|_LOCK|_SHIFT)\d*$|^__|_OLD$|SHIFT$/,
+  /^PR_(?:SET_MM|SPEC|MCE_KILL|CAP_AMBIENT|FP|TSC|ENDIAN|UNALIGN|TAGGED|TIMING|MTE|PAC_AP|SCHED_CORE|FUTEX_HASH|SYS_DISPATCH)_/,
+  /^PTRACE_(?:O|EVENT|PEEKSIGINFO|SYSCALL_INFO)_|^FUTEX_OP_|^IN_CLASS|^KEYCTL_(?:CAPS|SUPPORTS)|^SO_VM_|^[A-Z]+_UNUSED/,
+];
+const PREFERRED: readonly RegExp[] = [
+  /^(?:AF_UNIX|MAP_ANONYMOUS|O_NONBLOCK|O_SYNC|F_SETFL|SCHED_OTHER|IPPROTO_IP|CLOCK_REALTIME|[FRWX]_OK|SIG[A-Z]{2,4})$/,
+  /^PR_(?:[GS]ET_(?!MM_)|CAPBSET_)|^SECCOMP_(?:SET_MODE|GET_ACTION|GET_NOTIF)|^PTRACE_(?:GET|SET)REGS$|^FUTEX_(?:WAIT|WAKE|FD|REQUEUE|CMP|LOCK|UNLOCK|TRYLOCK)/,
+  /^BPF_(?:MAP_(?:CREATE|LOOKUP|UPDATE|DELETE|GET_NEXT|FREEZE)|PROG_(?:LOAD|ATTACH|DETACH|RUN|GET|QUERY|BIND)|OBJ_)/,
+  /^BPF_(?:RAW_TRACEPOINT_OPEN|BTF_(?:LOAD|GET)|TASK_FD_QUERY|LINK_(?:CREATE|UPDATE|GET|DETACH)|ENABLE_STATS|ITER_CREATE)/,
+];
+
+function rank(name: string): number {
+  if (PREFERRED.some((pattern) => pattern.test(name))) return 2;
+  return POOR.some((pattern) => pattern.test(name)) ? 0 : 1;
+}
+
+/** `AF_` is a beginning, `_OK` an ending, and `SIG` stands for names of one word: SIGHUP, not SIGEV_NONE. */
+function belongs(name: string, prefix: string): boolean {
+  if (prefix.startsWith('_')) return name.endsWith(prefix);
+  if (!name.startsWith(prefix)) return false;
+  return prefix.endsWith('_') || !name.includes('_', prefix.length);
+}
 
 function namesOf(arch: ArchName, prefix: string): ReadonlyMap<bigint, string> {
   const key = `${arch}:${prefix}`;
@@ -42,18 +64,17 @@ function namesOf(arch: ArchName, prefix: string): ReadonlyMap<bigint, string> {
   if (known !== undefined) return known;
   const names = new Map<bigint, string>();
   for (const name of constantNames(arch)) {
-    const matches = prefix.startsWith('_') ? name.endsWith(prefix) : name.startsWith(prefix);
-    const value = matches ? constant(arch, name) : undefined;
+    const value = belongs(name, prefix) ? constant(arch, name) : undefined;
     if (value === undefined) continue;
     const present = names.get(value);
-    if (present === undefined || (POOR.test(present) && !POOR.test(name))) names.set(value, name);
+    if (present === undefined || rank(name) > rank(present)) names.set(value, name);
   }
   printing.set(key, names);
   return names;
 }
 
 /**
- * A name for a value among the constants of a prefix (`AF_`; a prefix that begins with `_` is a suffix: `_OK`). The first by
+ * A name for a value among the constants of a prefix: `AF_`, or `SIG` for names of one word, or an ending: `_OK`. The first by
  * name where several have the value, names such as AF_MAX last.
  */
 export function constantName(arch: ArchName, prefix: string, value: bigint): string | undefined {
