@@ -12,6 +12,7 @@ import {
   RECORD,
 } from './payload.ts';
 import { type ElfFile, readElf, type Segment } from './read.ts';
+import { sealWarnings } from './sealable.ts';
 import { sealStub } from './stubs/seal.ts';
 
 /** What a sealed program holds. */
@@ -71,7 +72,7 @@ export function inspectElf(bytes: Uint8Array): Sealed | undefined {
     layout,
     program: reader.slice(places.program, places.count * 8, 'the program of the seal'),
     intact: tampering.length === 0,
-    warnings: [...tampering, ...(layoutWarning === undefined ? [] : [layoutWarning])],
+    warnings: [...tampering, ...(layoutWarning === undefined ? [] : [layoutWarning]), ...sealWarnings(elf)],
     ranges: records.filter((record) => record.type === RECORD.range).map(readRange),
   };
 }
