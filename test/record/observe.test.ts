@@ -135,6 +135,15 @@ test('an unprivileged user records too', () => {
   assert.equal(seen.boundary, 'entry');
 });
 
+test('a program that may be executed but not read is recorded as far as the kernel shows it', () => {
+  if (process.getuid?.() !== 0) return;
+  const file = compileC(folder, 'unreadable', C);
+  chmodSync(file, 0o711);
+  const { seen, status } = observe([file], ['setpriv', '--reuid=65534', '--clear-groups']);
+  assert.equal(status, 42);
+  assert.equal(count(seen, 110), 1000);
+});
+
 test('a recording inside a recording is refused, and says so by 125', () =>
   assert.equal(observe([process.execPath, script, '-', 'true']).status, 125));
 
