@@ -21,9 +21,7 @@ function includes(tools, arch, set) {
 /** Names that a header may define as integers: object-like macros with a body, and enumerators. */
 function candidates(tools, arch, options, file) {
   const names = new Set();
-  for (const match of compile(tools, arch, [...options, '-E', '-dM', file]).text.matchAll(
-    /^#define ([A-Za-z]\w*) \S/gm,
-  ))
+  for (const match of compile(tools, arch, [...options, '-E', '-dM', file]).text.matchAll(/^#define (\w+) \S/gm))
     names.add(match[1]);
   const plain = compile(tools, arch, [...options, '-E', '-P', file]).text;
   for (const body of plain.matchAll(/\benum\b[^{;()]*\{([^}]*)\}/g)) {
@@ -32,7 +30,7 @@ function candidates(tools, arch, options, file) {
       if (name) names.add(name);
     }
   }
-  return [...names].filter((name) => /^[A-Z][A-Z0-9_a-z]*$/.test(name)).sort();
+  return [...names].filter((name) => /^(?:[A-Z]\w*|__W(?:ALL|CLONE|NOTHREAD))$/.test(name)).sort();
 }
 
 function parseAssembly(text) {

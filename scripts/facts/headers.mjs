@@ -144,7 +144,7 @@ function privateHeader(kernelHeaders) {
 // C library headers, each with the names to take from it.
 const LIBC = {
   'sys/socket.h': '(AF|PF|MSG|SHUT|SOCK|SOL|SO|SCM)_',
-  'fcntl.h': '(O_ACCMODE|[RWFX]_OK|LOCK_|SEEK_|POSIX_FADV_|S_I)',
+  'fcntl.h': '(O_ACCMODE|[RWFX]_OK|LOCK_|SEEK_|POSIX_FADV_|SPLICE_F_|S_I)',
   'sys/file.h': 'LOCK_',
   'sys/mman.h': '(MAP|PROT|MADV|MS|MCL|MFD|POSIX_MADV|MREMAP|MLOCK)_',
   'sys/stat.h': 'UTIME_',
@@ -168,12 +168,15 @@ const LIBC = {
   'linux/vm_sockets.h': '(VMADDR|SO_VM)',
 };
 
+// Types that headers expect of the C library, as the kernel has them: SO_RCVTIMEO is the old one where time_t is a long.
+const KERNEL_TYPES = '#include <asm/posix_types.h>\ntypedef __SIZE_TYPE__ size_t;\ntypedef __kernel_long_t time_t;';
+
 const included = (paths) => paths.map((path) => `#if __has_include(<${path}>)\n#include <${path}>\n#endif`).join('\n');
 
 /** `{ set, text, only }` of each unit. */
 export function headerList(kernelHeaders) {
   return [
-    { set: 'uapi', text: `typedef __SIZE_TYPE__ size_t;\n${included(UAPI)}`, only: NOISE },
+    { set: 'uapi', text: `${KERNEL_TYPES}\n${included(UAPI)}`, only: NOISE },
     { set: 'uapi', text: privateHeader(kernelHeaders), only: '^(AF|PF|SOL|SOCK|SHUT|MSG)_' },
     {
       set: 'libc',

@@ -26,6 +26,9 @@ test('constants have the values of their arch', () => {
     ['CLONE_NEWUSER', [0x10000000n, 0x10000000n, 0x10000000n, 0x10000000n]],
     ['ARCH_SET_FS', [0x1002n, 0x1002n, 0x1002n, undefined]],
     ['PROT_BTI', [undefined, undefined, undefined, 0x10n]],
+    ['SO_RCVTIMEO', [20n, 20n, 20n, 20n]],
+    ['SPLICE_F_MOVE', [1n, 1n, 1n, 1n]],
+    ['__WALL', [0x40000000n, 0x40000000n, 0x40000000n, 0x40000000n]],
     ['SIGSYS', [31n, 31n, 31n, 31n]],
     ['SECCOMP_SET_MODE_FILTER', [1n, 1n, 1n, 1n]],
     ['BPF_PROG_LOAD', [5n, 5n, 5n, 5n]],
@@ -98,6 +101,7 @@ test('errnos are those of the kernel, with a text each', () => {
   for (const arch of ARCH_NAMES) {
     assert.equal(errnoNumber(arch, 'EPERM'), 1);
     assert.equal(errnoNumber(arch, 'EWOULDBLOCK'), 11);
+    assert.equal(errnoNumber(arch, 'ENOTSUP'), 95);
     assert.equal(errnoName(arch, 11), 'EAGAIN');
     assert.equal(errnoName(arch, 35), 'EDEADLK');
     assert.equal(errnoName(arch, 95), 'EOPNOTSUPP');
