@@ -65,7 +65,7 @@ function goStory() {
   clean();
 
   tell(
-    '5. And if execve is permitted? The filter is inherited: ls starts, and fails at the first call that the policy lacks.',
+    '5. And if execve is permitted? The filter is inherited: ls starts, fails at the first call that the policy lacks, and cannot even say so.',
   );
   writeFileSync(join(folder, 'withExecve.yaml'), text.replace(/^( *)allow:\n/m, '$1allow:\n$1  - execve\n'));
   expect('unseal succeeds', show('selkie', 'unseal', 'withExec', '--in-place') === 0);
