@@ -71,14 +71,15 @@ function parseErrno(text: string, locate: Locate, offset: number): Action {
     fail('errno_range', `errno(0) is no error: ${hint}`, locate, offset);
   }
   if (value > BigInt(MAX_ERRNO)) {
-    fail('errno_range', `errno(${text}) is out of range: wanted 1 to ${MAX_ERRNO}`, locate, offset);
+    fail('errno_range', `${quote(`errno(${text})`)} is out of range: wanted 1 to ${MAX_ERRNO}`, locate, offset);
   }
   return { kind: 'errno', errno: Number(value) };
 }
 
 function parseData(kind: string, text: string, locate: Locate, offset: number): number {
   const { value } = parseNumber(text, locate, offset);
-  if (value > 0xffffn) fail('data_range', `${kind}(${text}) is out of range: wanted 0 to 65535`, locate, offset);
+  if (value > 0xffffn)
+    fail('data_range', `${quote(`${kind}(${text})`)} is out of range: wanted 0 to 65535`, locate, offset);
   return Number(value);
 }
 

@@ -4,6 +4,7 @@ import type { ArchName } from '../facts/arches.ts';
 import { constant, constantNames } from '../facts/constants.ts';
 import { printConstant } from './condition-print.ts';
 import type { Constant, ConstantTerm } from './model.ts';
+import { quote } from './source.ts';
 
 /** A constant's value in the width of its argument. */
 export interface ConstantValue {
@@ -45,7 +46,7 @@ function lookUp({ value, place }: ConstantTerm, arch: ArchName): bigint {
   const near = didYouMean(name, constantNames(arch));
   throw new PolicyError(
     'unknown_constant',
-    `"${name}" is no constant of ${arch}${near || ': write its number'}`,
+    `${quote(name)} is no constant of ${arch}${near || ': write its number'}`,
     place,
   );
 }

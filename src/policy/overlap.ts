@@ -16,8 +16,15 @@ export interface Witness {
   readonly args: readonly bigint[];
 }
 
-/** Work (positions times tests) before a condition is given up: about a second. */
-const BUDGET = 4_000_000;
+/** A choice of one bit, and what comes after it. */
+interface Step {
+  readonly variable: Variable;
+  readonly bit: bigint;
+  readonly next: () => boolean;
+}
+
+/** Work (open tests, summed over all positions) before a condition is given up: a good part of a second. */
+const BUDGET = 1_000_000;
 
 /** Below, equal so far, above. */
 type Order = -1 | 0 | 1;
@@ -53,9 +60,9 @@ class Search {
   readonly #orders: Order[];
   /** Tests whose variable is fully chosen, so that "equal so far" is equal. */
   readonly #closed: boolean[];
+  readonly #testOfLeaf: number[] = [];
   readonly #failed = new Set<string>();
   readonly #values = new Map<number | 'ip', bigint>();
-  #leaves = 0;
   #work = 0;
 
   constructor(condition: ResolvedCondition) {
@@ -66,7 +73,7 @@ class Search {
   }
 
   run(): Witness | undefined {
-    if (!this.#choose(0, 0)) return undefined;
+    if (!this.#choose(this.#root, 0, 0)) return undefined;
     const args = Array.from({ length: 6 }, (_, index) => this.#values.get(index) ?? 0n);
     return { instructionPointer: this.#values.get('ip') ?? 0n, args };
   }
@@ -80,8 +87,7 @@ class Search {
     const key = `${argument} ${mask} ${operator} ${value}`;
     const test = this.#index.get(key) ?? this.#tests.push(condition) - 1;
     this.#index.set(key, test);
-    this.#leaves += 1;
-    return { kind: 'leaf', leaf: this.#leaves, test };
+    return { kind: 'leaf', leaf: this.#testOfLeaf.push(test) - 1, test };
   }
 
   #makeVariables(): readonly Variable[] {
@@ -103,41 +109,45 @@ class Search {
     return this.#tests[index] as ResolvedTest;
   }
 
-  /** Chooses the remaining bits from bit `position` of a variable on; true when the condition then holds. */
-  #choose(variableIndex: number, position: number): boolean {
-    this.#spend();
+  /**
+   * Chooses the remaining bits from bit `position` of a variable on; true when `node` then holds. `node` is what is left of the
+   * condition, so that each step costs what is still open, not what there was.
+   */
+  #choose(node: Node, variableIndex: number, position: number): boolean {
     const open: number[] = [];
-    const known = this.#evaluate(this.#root, open);
-    if (known !== undefined) return known;
+    const left = this.#reduce(node, open);
+    this.#spend(open.length + 1);
+    if (typeof left === 'boolean') return left;
     const variable = this.#variables[variableIndex] as Variable;
     const bit = variable.bits[position];
-    if (bit === undefined) return this.#close(variable, () => this.#choose(variableIndex + 1, 0));
+    if (bit === undefined) return this.#close(variable, () => this.#choose(left, variableIndex + 1, 0));
     // What is open determines what is left of the condition: around an open leaf all that is known is neutral.
     const key = `${variableIndex} ${position} ${open.join()}`;
     if (this.#failed.has(key)) return false;
-    if (this.#take(variable, bit, false, variableIndex, position)) return true;
-    const matters = variable.tests.some((index) => (this.#test(index).mask & bit) !== 0n);
-    if (matters && this.#take(variable, bit, true, variableIndex, position)) return true;
+    const step = { variable, bit, next: () => this.#choose(left, variableIndex, position + 1) };
+    const tests = [...new Set(open.map((leaf) => this.#testOfLeaf[leaf] as number))].filter(
+      (index) => this.#test(index).argument === variable.argument,
+    );
+    if (this.#take(step, tests, false)) return true;
+    const matters = tests.some((index) => (this.#test(index).mask & bit) !== 0n);
+    if (matters && this.#take(step, tests, true)) return true;
     this.#failed.add(key);
     return false;
   }
 
-  #spend(): void {
-    this.#work += this.#leaves;
+  #spend(work: number): void {
+    this.#work += work;
     if (this.#work > BUDGET) throw new PolicyError('too_complex', 'too complex to check: split it, or test fewer bits');
   }
 
-  #take(variable: Variable, bit: bigint, set: boolean, variableIndex: number, position: number): boolean {
-    const before = variable.tests.map((index) => this.#orders[index] as Order);
+  /** Sets or clears a bit for the tests that are still open, goes on, and takes it back when that fails. */
+  #take({ variable, bit, next }: Step, tests: readonly number[], set: boolean): boolean {
     const value = this.#values.get(variable.argument) ?? 0n;
     if (set) this.#values.set(variable.argument, value | bit);
-    for (const index of variable.tests) {
-      if (this.#orders[index] === 0) this.#orders[index] = orderAt(this.#test(index), bit, set);
-    }
-    if (this.#choose(variableIndex, position + 1)) return true;
-    variable.tests.forEach((index, at) => {
-      this.#orders[index] = before[at] as Order;
-    });
+    // Open tests are equal so far: that is what they go back to.
+    for (const index of tests) this.#orders[index] = orderAt(this.#test(index), bit, set);
+    if (next()) return true;
+    for (const index of tests) this.#orders[index] = 0;
     this.#values.set(variable.argument, value);
     return false;
   }
@@ -149,32 +159,32 @@ class Search {
     return false;
   }
 
-  /** What is known of a condition; adds the undecided leaves on which it depends to `open`. */
-  #evaluate(node: Node, open: number[]): boolean | undefined {
-    if (node.kind === 'leaf') return this.#evaluateLeaf(node.leaf, node.test, open);
+  /** What is left of a condition when all that is known is put in; adds its leaves to `open`. */
+  #reduce(node: Node, open: number[]): Node | boolean {
+    if (node.kind === 'leaf') return this.#reduceLeaf(node, open);
     if (node.kind === 'not') {
-      const operand = this.#evaluate(node.operand, open);
-      return operand === undefined ? undefined : !operand;
+      const operand = this.#reduce(node.operand, open);
+      return typeof operand === 'boolean' ? !operand : { kind: 'not', operand };
     }
     const decisive = node.kind === 'or';
     const before = open.length;
-    let unknown = false;
-    for (const operand of node.operands) {
-      const value = this.#evaluate(operand, open);
-      if (value === decisive) {
+    const operands: Node[] = [];
+    for (const each of node.operands) {
+      const operand = this.#reduce(each, open);
+      if (operand === decisive) {
         open.length = before;
         return decisive;
       }
-      if (value === undefined) unknown = true;
+      if (typeof operand !== 'boolean') operands.push(operand);
     }
-    return unknown ? undefined : !decisive;
+    return operands.length === 0 ? !decisive : { kind: node.kind, operands };
   }
 
-  #evaluateLeaf(leaf: number, test: number, open: number[]): boolean | undefined {
-    const order = this.#orders[test] as Order;
-    if (order !== 0 || this.#closed[test]) return holds(this.#test(test).operator, order);
-    open.push(leaf);
-    return undefined;
+  #reduceLeaf(leaf: Node & { kind: 'leaf' }, open: number[]): Node | boolean {
+    const order = this.#orders[leaf.test] as Order;
+    if (order !== 0 || this.#closed[leaf.test]) return holds(this.#test(leaf.test).operator, order);
+    open.push(leaf.leaf);
+    return leaf;
   }
 }
 

@@ -8,6 +8,7 @@ import { type ConstantValue, evaluateConstant } from './constant.ts';
 import type { CompareOperator, Condition, Constant, Field, Test } from './model.ts';
 import { findCall } from './overlap.ts';
 import type { ResolvedCondition, ResolvedTest } from './resolved.ts';
+import { quote } from './source.ts';
 
 /** The call that a condition is about: `name` is absent for a number that no table has. */
 export interface CallContext {
@@ -44,13 +45,27 @@ export function resolveCondition(condition: Condition, context: CallContext): Re
 function resolveTest(test: Test, context: CallContext): ResolvedCondition {
   const field = resolveField(test.field, context);
   const lowered = lowerTest(test, field, context);
-  for (const part of lowered.kind === 'or' ? [...lowered.operands, lowered] : [lowered]) {
-    const always = findCall({ kind: 'not', operand: part }) === undefined;
-    if (!always && findCall(part)) continue;
-    const problem = `"${printCondition(test)}" is always ${always} for the ${field.width} bits of this argument on ${context.arch}`;
-    throw new PolicyError('constant_test', `${problem}: leave it out or correct it`, test.field.place);
+  const always = constantValue(lowered);
+  if (always === undefined) return lowered;
+  const problem = `"${printCondition(test)}" is always ${always} for the ${field.width} bits of this argument on ${context.arch}`;
+  throw new PolicyError('constant_test', `${problem}: leave it out or correct it`, test.field.place);
+}
+
+/** The value of a test that cannot have the other one; a list with a value that cannot be counts as false. */
+function constantValue(condition: ResolvedCondition): boolean | undefined {
+  if (condition.kind === 'or') {
+    const tests = condition.operands as readonly ResolvedTest[];
+    if (tests.some((each) => constantValue(each) === false)) return false;
+    // All values differ from each other and can be: together they are all there are, or not.
+    const mask = tests[0]?.mask ?? 0n;
+    const bits = mask.toString(2).replaceAll('0', '').length;
+    return new Set(tests.map(({ value }) => value)).size === 2 ** bits ? true : undefined;
   }
-  return lowered;
+  if (condition.kind === 'test' && condition.operator === '==' && condition.mask !== 0n) {
+    return (condition.value & ~condition.mask) === 0n ? undefined : false;
+  }
+  if (!findCall(condition)) return false;
+  return findCall({ kind: 'not', operand: condition }) ? undefined : true;
 }
 
 function lowerTest(test: Test, field: ResolvedField, context: CallContext): ResolvedCondition {
@@ -59,7 +74,7 @@ function lowerTest(test: Test, field: ResolvedField, context: CallContext): Reso
     const operands = test.constants.map((each) => comparison('==', each, test.field, field, context));
     return operands.length === 1 ? (operands[0] as ResolvedTest) : { kind: 'or', operands };
   }
-  if (field.pointer) refusePointer(test.field);
+  if (field.pointer) refusePointer(test.field, context.name);
   const bits = test.constants.reduce((all, each) => all | plainValue(each, 'within', field, context), 0n);
   const { argument, width } = field;
   return { kind: 'test', argument, width, mask: field.mask & ~bits, operator: '==', value: 0n };
@@ -76,14 +91,14 @@ function comparison(
   const value = equality
     ? evaluate(constant, field, context).value
     : plainValue(constant, `"${operator}"`, field, context);
-  if (field.pointer && (!equality || value !== 0n || field.masked)) refusePointer(written);
+  if (field.pointer && (!equality || value !== 0n || field.masked)) refusePointer(written, context.name);
   const { argument, width, mask } = field;
   return { kind: 'test', argument, width, mask, operator, value };
 }
 
-function refusePointer(written: Field): never {
+function refusePointer(written: Field, call: string | undefined): never {
   const reason = 'a filter sees the address, never what it points to';
-  const problem = `"${written.argument}" is a pointer: ${reason}, so it may only be tested with == 0 or != 0`;
+  const problem = `"${written.argument}" of ${call} is a pointer: ${reason}, so it may only be tested with == 0 or != 0`;
   throw new PolicyError('pointer_test', problem, written.place);
 }
 
@@ -133,9 +148,10 @@ function isNamed(parameter: Parameter, name: string): boolean {
 }
 
 function unknownArgument(name: string, known: readonly Parameter[] | undefined, { name: call }: CallContext): string {
-  if (known === undefined) return `"${name}" is no argument of ${call ?? 'this call'}: its arguments are arg0 to arg5`;
+  if (known === undefined)
+    return `${quote(name)} is no argument of ${call ?? 'this call'}: its arguments are arg0 to arg5`;
   const names = known.map((each) => each.name);
   const near = didYouMean(name, [...names, ...known.flatMap((each) => each.aliases)]);
   const list = names.length === 0 ? 'it has no arguments' : `its arguments are ${names.join(', ')}`;
-  return `"${name}" is no argument of ${call}${near || `: ${list}`}`;
+  return `${quote(name)} is no argument of ${call}${near || `: ${list}`}`;
 }

@@ -8,6 +8,7 @@ import type { Action, Policy, Rule } from './model.ts';
 import { resolveCondition } from './resolve-condition.ts';
 import type { ResolvedArch, ResolvedPolicy, ResolvedRule } from './resolved.ts';
 import { setMembers, setNames } from './sets.ts';
+import { quote } from './source.ts';
 
 /** How a policy is to be resolved. */
 export interface ResolveOptions {
@@ -51,7 +52,11 @@ function checkCalls(rules: readonly Rule[], arches: readonly ArchName[], policy:
         `@${call.name}`,
         setNames(policy.sets).map((name) => `@${name}`),
       );
-      throw new PolicyError('unknown_set', `"@${call.name}" is no set of edition ${policy.sets}${near}`, place);
+      throw new PolicyError(
+        'unknown_set',
+        `${quote(`@${call.name}`)} is no set of edition ${policy.sets}${near}`,
+        place,
+      );
     }
     if (call.kind === 'number') {
       if (arches.some((arch) => ownsNumber(arch, call.number))) continue;
@@ -71,7 +76,7 @@ function refuseName(name: string, arches: readonly ArchName[], policy: Policy, p
     const near = didYouMean(name, known);
     throw new PolicyError(
       'unknown_call',
-      `"${name}" is no system call${near || ': see "selkie sets" for the names'}`,
+      `${quote(name)} is no system call${near || ': see "selkie sets" for the names'}`,
       place,
     );
   }
@@ -79,7 +84,7 @@ function refuseName(name: string, arches: readonly ArchName[], policy: Policy, p
   if (!policy.arches) return;
   throw new PolicyError(
     'unknown_call',
-    `"${name}" is no system call of ${arches.join(' or ')}, though of other ABIs`,
+    `${quote(name)} is no system call of ${arches.join(' or ')}, though of other ABIs`,
     place,
   );
 }
