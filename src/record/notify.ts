@@ -85,7 +85,7 @@ class Session {
     this.#relay = new SignalRelay(() => this.#killAll());
     this.#worker = startReceiver({ socket: ours, wake: this.#wake, launcher: `/memfd:${LAUNCHER_NAME} (deleted)` });
     this.finished = new Promise((resolve, reject) => {
-      this.#worker.on('message', (message: ReceiveMessage) => this.#hear(message));
+      this.#worker.on('message', (message: ReceiveMessage) => this.#hearSafely(message));
       this.#worker.on('error', (error) => this.#fail(error));
       this.#worker.on('exit', () => this.#finish().then(resolve, reject));
     });
@@ -94,6 +94,15 @@ class Session {
   close(): void {
     this.#relay.close();
     closeDescriptor(this.#wake);
+  }
+
+  /** A fault of ours, or of a callback, must not leave the target running. */
+  #hearSafely(message: ReceiveMessage): void {
+    try {
+      this.#hear(message);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #hear(message: ReceiveMessage): void {

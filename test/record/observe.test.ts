@@ -4,6 +4,7 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { observeCommand } from '../../src/record/notify.ts';
 import { compileC, hasTool, temporaryFolder } from '../support/programs.ts';
 
 const folder = temporaryFolder();
@@ -214,6 +215,21 @@ test('a target that ignores the signal is killed with its descendants within a s
   assert.equal(alive('7302'), '');
   const catching = await interrupt('SIGTERM', 'trap "exit 5" TERM; echo; while :; do sleep 0.05; done');
   assert.equal(catching.status, 5);
+});
+
+test('a fault on the way kills the target and all it started, and what was seen is kept', async () => {
+  const begin = Date.now();
+  const seen = await observeCommand({
+    command: ['sh', '-c', 'sleep 7304 & while :; do ls / > /dev/null; done'],
+    onProgress: (calls) => {
+      if (calls > 100) throw new Error('a fault');
+    },
+  });
+  assert.ok(Date.now() - begin < 2000);
+  assert.equal(seen.error?.message, 'a fault');
+  assert.deepEqual(seen.status, { signal: 9 });
+  assert.ok(seen.calls > 100);
+  assert.equal(alive('7304'), '');
 });
 
 test('SIGKILL of Selkie at any moment leaves no process behind', async () => {
