@@ -2,5 +2,4 @@
 
 package main
 
-// With cgo the program is linked with the C library, whose threads it then uses.
-import "C"
+import "C" // links the C library, whose threads the program then uses
