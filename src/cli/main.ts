@@ -1,5 +1,6 @@
 import { SelkieError } from '../base/errors.ts';
-import { COMMANDS, type CommandEntry } from './commands.ts';
+import type { CommandEntry } from './command.ts';
+import { COMMANDS } from './commands.ts';
 import { errorFields, isRefusal, print, say, toJson } from './output.ts';
 
 declare const SELKIE_VERSION: string;
@@ -57,7 +58,7 @@ async function dispatch(name: string, words: readonly string[]): Promise<number>
   if (!command) return unknownCommand(name);
   try {
     const module = await command.load();
-    return await module.run(words);
+    return await module.run(words, command);
   } catch (error) {
     return report(error, command, words);
   }

@@ -1,18 +1,17 @@
 import { Command, CommanderError } from 'commander';
 import { UsageError } from '../base/errors.ts';
-import { COMMANDS } from './commands.ts';
+import type { CommandEntry } from './command.ts';
 import { print } from './output.ts';
 
 /**
- * A commander command for `name`, with the summary and usage of the command table. Faults become UsageErrors; help goes to stdout.
+ * A commander command with the summary and usage of the command table. Faults become UsageErrors; help goes to stdout.
  *
  * @param example - lines shown under "example:" in the help
  */
-export function commandParser(name: string, example: string): Command {
-  const entry = COMMANDS.find((command) => command.name === name);
-  return new Command(`selkie ${name}`)
-    .usage(entry?.usage ?? '')
-    .description(entry?.summary ?? '')
+export function commandParser(entry: CommandEntry, example: string): Command {
+  return new Command(`selkie ${entry.name}`)
+    .usage(entry.usage)
+    .description(entry.summary)
     .showSuggestionAfterError()
     .exitOverride()
     .configureOutput({ writeOut: print, writeErr: () => {} })

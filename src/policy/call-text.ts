@@ -1,7 +1,7 @@
 import { PolicyError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
-import type { SeccompData } from '../bpf/instruction.ts';
 import { ARCHES, type ArchName } from '../facts/arches.ts';
+import type { SeccompData } from '../facts/seccomp.ts';
 import { syscallNames, syscallNumber } from '../facts/syscalls.ts';
 import { parseCondition } from './condition.ts';
 import { evaluateConstant } from './constant.ts';

@@ -6,9 +6,7 @@ const PERMITTING: readonly string[] = ['allow', 'log'];
 
 /** What a policy permits (allow and log, `start:` included), one line a call, sorted, sets spelled out. */
 export function permittedLines(policy: Policy): string[] {
-  const rules = [...policy.syscalls, ...(policy.start ?? [])].filter(({ action }) =>
-    PERMITTING.includes(action.kind),
-  );
+  const rules = [...policy.syscalls, ...(policy.start ?? [])].filter(({ action }) => PERMITTING.includes(action.kind));
   const lines = new Set(rules.flatMap((rule) => ruleLines(rule, policy.sets)));
   const otherwise = PERMITTING.includes(policy.default.kind) ? ['all calls that no other rule names'] : [];
   return [...[...lines].sort(), ...otherwise];

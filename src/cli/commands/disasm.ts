@@ -1,5 +1,6 @@
 import { disassemble } from '../../bpf/disassemble.ts';
 import { loadFilter } from '../../load/filter.ts';
+import type { CommandEntry } from '../command.ts';
 import { print, say, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
 
@@ -10,8 +11,8 @@ selkie disasm prog.bpf                  a raw program (struct sock_filter record
 `;
 
 /** `selkie disasm FILTER` */
-export async function run(words: readonly string[]): Promise<number> {
-  const parser = commandParser('disasm', EXAMPLE)
+export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
+  const parser = commandParser(entry, EXAMPLE)
     .argument('<filter>', 'a policy, a sealed binary, a raw BPF program, or - for standard input')
     .option('--json', 'one JSON object: the instructions');
   const parsed = parseWords<{ json?: boolean }>(parser, words);

@@ -1,12 +1,13 @@
 import { inspectFile } from '../../apply/seal.ts';
+import type { CommandEntry } from '../command.ts';
 import { print, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
 
 const EXAMPLE = 'selkie inspect makeTheFolder.sealed';
 
 /** `selkie inspect BIN`: exit code 0 when it is sealed, 1 when it is a binary that is not. */
-export async function run(words: readonly string[]): Promise<number> {
-  const parser = commandParser('inspect', EXAMPLE)
+export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
+  const parser = commandParser(entry, EXAMPLE)
     .argument('<bin>', 'a sealed ELF binary')
     .option('--json', 'one JSON object')
     .option('--policy', 'only the policy, as it was sealed');

@@ -1,6 +1,7 @@
 import { permittedLines } from '../../policy/permitted.ts';
 import { recordToFiles, type WrittenRecording } from '../../record/files.ts';
 import { exitCodeOf } from '../../record/notify.ts';
+import type { CommandEntry } from '../command.ts';
 import { say, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
 
@@ -20,8 +21,8 @@ interface Options {
 }
 
 /** `selkie record CMD...`: exits as the command did. */
-export async function run(words: readonly string[]): Promise<number> {
-  const parser = commandParser('record', EXAMPLE)
+export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
+  const parser = commandParser(entry, EXAMPLE)
     .argument('<cmd...>', 'the command with its arguments')
     .option('-o, --output <file>', 'the policy to write (default: ./BASENAME.yaml); the evidence goes beside it')
     .option('--merge', 'add to files that exist')

@@ -1,6 +1,7 @@
 import { runWithPolicy } from '../../apply/with-policy.ts';
 import { loadPolicy } from '../../load/filter.ts';
 import { permittedLines } from '../../policy/permitted.ts';
+import type { CommandEntry } from '../command.ts';
 import { say } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
 
@@ -18,8 +19,8 @@ interface Options {
  * `selkie run -p POLICY CMD...`: Selkie's process becomes the command, so signals, terminal and exit code are the command's own. Returns
  * only by throwing.
  */
-export async function run(words: readonly string[]): Promise<number> {
-  const parser = commandParser('run', EXAMPLE)
+export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
+  const parser = commandParser(entry, EXAMPLE)
     .argument('<cmd...>', 'the command with its arguments')
     .requiredOption('-p, --policy <file>', 'the policy; its start: is in force too, for the exec and the loader')
     .option('--print', 'list on stderr what is permitted, then run')

@@ -1,5 +1,6 @@
 import { sealWithPolicy } from '../../apply/with-policy.ts';
 import { loadPolicy } from '../../load/filter.ts';
+import type { CommandEntry } from '../command.ts';
 import { print, say, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
 
@@ -20,8 +21,8 @@ interface Options {
 }
 
 /** `selkie seal -p POLICY BIN [-o OUT | --in-place]` */
-export async function run(words: readonly string[]): Promise<number> {
-  const parser = commandParser('seal', EXAMPLE)
+export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
+  const parser = commandParser(entry, EXAMPLE)
     .argument('<bin>', 'an ELF executable for x86-64')
     .requiredOption('-p, --policy <file>', 'the policy (start: is left out: the filter takes effect after it)')
     .option('-o, --output <file>', 'where to write (default: BIN.sealed)')

@@ -2,6 +2,7 @@ import { UsageError } from '../../base/errors.ts';
 import { didYouMean } from '../../base/nearest.ts';
 import type { SetMember } from '../../policy/sets/named-set.ts';
 import { setMembers, setNames } from '../../policy/sets.ts';
+import type { CommandEntry } from '../command.ts';
 import { print, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
 
@@ -11,8 +12,8 @@ selkie sets @go         the calls of one set, with the reason for each
 `;
 
 /** `selkie sets [@NAME]` */
-export async function run(words: readonly string[]): Promise<number> {
-  const parser = commandParser('sets', EXAMPLE)
+export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
+  const parser = commandParser(entry, EXAMPLE)
     .argument('[name]', 'a set, such as @go')
     .option('--json', 'one JSON object');
   const parsed = parseWords<{ json?: boolean }>(parser, words);

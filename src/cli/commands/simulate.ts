@@ -5,6 +5,7 @@ import { ARCH_NAMES, type ArchName } from '../../facts/arches.ts';
 import { loadFilter } from '../../load/filter.ts';
 import { readSource } from '../../load/source.ts';
 import { parseCall } from '../../policy/call-text.ts';
+import type { CommandEntry } from '../command.ts';
 import { print, say, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
 
@@ -23,8 +24,8 @@ interface Options {
  * `selkie simulate -p FILTER [CALL...]`: one line per call, calls from standard input when none is given. Exit code 0 when every call
  * is permitted (allow or log), 1 otherwise.
  */
-export async function run(words: readonly string[]): Promise<number> {
-  const parser = commandParser('simulate', EXAMPLE)
+export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
+  const parser = commandParser(entry, EXAMPLE)
     .argument('[calls...]', 'calls; arguments left out are 0')
     .requiredOption('-p, --policy <filter>', 'a policy, a sealed binary or a raw BPF program')
     .option('--arch <name>', `ABI that makes the call: ${ARCH_NAMES.join(', ')}`)

@@ -1,4 +1,5 @@
 import { unsealFile } from '../../apply/seal.ts';
+import type { CommandEntry } from '../command.ts';
 import { print, say, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
 
@@ -15,8 +16,8 @@ interface Options {
 }
 
 /** `selkie unseal BIN [-o OUT | --in-place]` */
-export async function run(words: readonly string[]): Promise<number> {
-  const parser = commandParser('unseal', EXAMPLE)
+export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
+  const parser = commandParser(entry, EXAMPLE)
     .argument('<bin>', 'a sealed ELF binary')
     .option('-o, --output <file>', 'where to write (default: BIN without .sealed)')
     .option('--in-place', 'replace the sealed file itself')
