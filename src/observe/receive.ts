@@ -67,7 +67,10 @@ export class Receiver {
   /** Returns when something else than a call waits. */
   #serveFast(): void {
     const fast = this.#fast;
-    while (fast?.run()) this.#serve(fast.notification);
+    while (fast?.run()) {
+      this.#serve(fast.notification);
+      this.#tellProgress();
+    }
     this.#tellProgress();
   }
 
