@@ -23,8 +23,8 @@ interface Step {
   readonly next: () => boolean;
 }
 
-/** Work (open tests, summed over all positions) before a condition is given up: a good part of a second. */
-const BUDGET = 1_000_000;
+/** Work (open tests, summed over all positions) before a condition is given up: some tenths of a second. */
+const BUDGET = 500_000;
 
 /** Below, equal so far, above. */
 type Order = -1 | 0 | 1;
