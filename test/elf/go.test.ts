@@ -39,9 +39,9 @@ test('a pure Go program is recognised, built plainly, stripped, trimmed or as PI
   assert.deepEqual(detectGo(build('story')), wanted);
   assert.deepEqual(detectGo(build('story', { flags: ['-trimpath', '-ldflags=-s -w'] })), wanted);
   assert.deepEqual(detectGo(build('story', { flags: ['-buildmode=pie'] })), wanted);
-  assert.deepEqual(detectGo(build('story', { cgo: true })), wanted, 'CGO_ENABLED=1 without C in the program');
+  assert.deepEqual(detectGo(build('go-stress/gc', { cgo: true })), wanted, 'CGO_ENABLED=1 without C in the program');
   assert.deepEqual(
-    detectGo(build('story', { cgo: true, flags: ['-buildmode=pie', '-ldflags=-linkmode=internal'] })),
+    detectGo(build('go-stress/gc', { cgo: true, flags: ['-buildmode=pie', '-ldflags=-linkmode=internal'] })),
     wanted,
   );
 });
