@@ -48,13 +48,13 @@ const ARCH_LISTS: readonly (readonly ArchName[])[] = [
 /** Rules made here come from no text. */
 const RULE: Rule = { action: { kind: 'allow' }, call: { kind: 'number', number: 0 } };
 
-function randomTest(random: Random): ResolvedTest {
+function randomTest(random: Random, withIp: boolean): ResolvedTest {
   const width = random() < 0.5 ? 32 : 64;
   const all = width === 32 ? 0xffff_ffffn : 0xffff_ffff_ffff_ffffn;
   const mask = pick(random, [all, all, 0xffn, 0xffff_0000n, u64(random), 1n << BigInt(below(random, width))]) & all;
   const value =
     pick(random, [0n, 1n, 2n, 0x8000_0000n, 0x7fff_ffffn, 0xffff_ffffn, 0x1_0000_0000n, all, u64(random)]) & mask;
-  const argument = random() < 0.05 ? 'ip' : below(random, 6);
+  const argument = withIp && random() < 0.05 ? 'ip' : below(random, 6);
   return {
     kind: 'test',
     argument,
@@ -65,21 +65,21 @@ function randomTest(random: Random): ResolvedTest {
   };
 }
 
-function randomCondition(random: Random, depth: number): ResolvedCondition {
+function randomCondition(random: Random, depth: number, withIp: boolean): ResolvedCondition {
   const choice = random();
-  if (depth === 0 || choice < 0.45) return randomTest(random);
-  if (choice < 0.6) return { kind: 'not', operand: randomCondition(random, depth - 1) };
-  const operands = Array.from({ length: 2 + below(random, 2) }, () => randomCondition(random, depth - 1));
+  if (depth === 0 || choice < 0.45) return randomTest(random, withIp);
+  if (choice < 0.6) return { kind: 'not', operand: randomCondition(random, depth - 1, withIp) };
+  const operands = Array.from({ length: 2 + below(random, 2) }, () => randomCondition(random, depth - 1, withIp));
   return { kind: choice < 0.8 ? 'and' : 'or', operands };
 }
 
 /** Rules of one number, each of which some call reaches. */
-function randomRules(random: Random): readonly ResolvedRule[] {
+function randomRules(random: Random, withIp: boolean): readonly ResolvedRule[] {
   const rules: ResolvedRule[] = [];
   const earlier: ResolvedCondition[] = [];
   if (random() < 0.6) {
     for (let count = 1 + below(random, 3); count > 0; count -= 1) {
-      const condition = randomCondition(random, 2);
+      const condition = randomCondition(random, 2, withIp);
       const otherwise = { kind: 'not', operand: condition } as const;
       if (!findCall(condition, ...earlier) || !findCall(otherwise, ...earlier)) continue;
       rules.push({ condition, action: pick(random, ACTIONS), rule: RULE });
@@ -90,21 +90,31 @@ function randomRules(random: Random): readonly ResolvedRule[] {
   return rules;
 }
 
-function randomArch(random: Random, arch: ArchName, mostCalls: number): ResolvedArch {
+function randomArch(random: Random, arch: ArchName, withIp: boolean): ResolvedArch {
   const offset = ARCHES[arch].numberOffset;
   const numbers = new Set<number>();
-  const count = 1 + below(random, mostCalls);
+  const count = 1 + below(random, MOST_CALLS);
   while (numbers.size < count) {
     const start = below(random, 470);
     for (let run = 1 + below(random, 3); run > 0; run -= 1) numbers.add(offset + start + run);
   }
-  const calls = new Map([...numbers].sort((a, b) => a - b).map((nr) => [nr, randomRules(random)] as const));
+  const calls = new Map([...numbers].sort((a, b) => a - b).map((nr) => [nr, randomRules(random, withIp)] as const));
   const unknown = { above: offset + 300 + below(random, 180), action: pick(random, ACTIONS) };
   return { arch, calls, default: pick(random, ACTIONS), ...(random() < 0.6 ? { unknown } : {}) };
 }
 
-export function randomPolicy(random: Random, mostCalls = 60): ResolvedPolicy {
-  const arches = pick(random, ARCH_LISTS).map((arch) => randomArch(random, arch, mostCalls));
+export interface PolicyShape {
+  readonly arches?: readonly ArchName[];
+  /** Whether conditions may look at the instruction pointer. */
+  readonly instructionPointer?: boolean;
+}
+
+const MOST_CALLS = 60;
+
+export function randomPolicy(random: Random, shape: PolicyShape = {}): ResolvedPolicy {
+  const list = shape.arches ?? pick(random, ARCH_LISTS);
+  const instructionPointer = shape.instructionPointer ?? true;
+  const arches = list.map((arch) => randomArch(random, arch, instructionPointer));
   return { arches, badArch: pick(random, [0x8000_0000, 0x0005_0016]), notes: [] };
 }
 
