@@ -17,6 +17,8 @@ import {
 import { BPF_MAXINSNS, OFFSET_ARCH, OFFSET_NR } from '../facts/seccomp.ts';
 import type { Decision, FilterDecision, Interval, TokenDecision, WordOperator, WordTest } from './decision.ts';
 
+/** The position of a `ret` that is not written yet: out of reach of every jump. */
+const NOWHERE = Number.NEGATIVE_INFINITY;
 /** jt and jf have 8 bits. */
 const LONGEST_JUMP = 255;
 const ALL_BITS = 0xffff_ffff;
@@ -98,9 +100,9 @@ class BackwardWriter {
     return spot;
   }
 
+  /** Written where the first jump to it wants it. */
   #return(action: number): Spot {
-    this.emit({ code: BPF_RET | BPF_K, jt: 0, jf: 0, k: action });
-    return { position: this.#here(), action };
+    return { position: NOWHERE, action };
   }
 
   #test(test: WordTest): Spot {
