@@ -1,12 +1,13 @@
 /**
- * What recording costs: dd with 400,000 calls, and a Go HTTP server that answers 2,000 requests; native, under the least C recorder on the
- * same interface (bench/rec_min.c), under Selkie, and under strace; interleaved, free and pinned to one CPU. Prints the median times and
+ * What recording costs: dd with 400,000 calls, and a Go HTTP server that answers 2,000 and 20,000 requests; native, under the least C
+ * recorder on the same interface (bench/rec_min.c), under `selkie record`, and under strace; interleaved, free and pinned to one CPU. Prints
+ * the median times and
  * the factors between the added times.
  *
  *     node build/bench/record.js [ROUNDS]
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,27 +17,23 @@ import { missingTools } from '../test/support/tools.ts';
 const rounds = Number(process.argv[2] ?? 5);
 const folder = mkdtempSync(join(tmpdir(), 'selkie-bench-'));
 const minimal = join(folder, 'rec_min');
-const script = join(folder, 'record.mjs');
 const source = fileURLToPath(new URL('../../bench/rec_min.c', import.meta.url));
-const recorder = new URL('../src/record/record.js', import.meta.url).href;
+const selkie = fileURLToPath(new URL('../../bin/selkie', import.meta.url));
 
 execFileSync('gcc', ['-O2', '-o', minimal, source]);
-writeFileSync(
-  script,
-  `import { record } from '${recorder}'; const { status } = await record({ command: process.argv.slice(2) });
-process.exitCode = 'code' in status ? status.code : 125;`,
-);
 
 const server = join(folder, 'go-http');
 if (missingTools('go') === false) buildGo('go', 'go-http', server);
 const programs: { readonly [name: string]: readonly string[] } = {
   dd: ['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=1', 'count=200000', 'status=none'],
-  ...(missingTools('go') === false ? { 'go-http': [server, '-requests', '2000'] } : {}),
+  ...(missingTools('go') === false
+    ? { 'go-http 2000': [server, '-requests', '2000'], 'go-http 20000': [server, '-requests', '20000'] }
+    : {}),
 };
 const ways: { readonly [name: string]: readonly string[] } = {
   native: [],
   c: [minimal],
-  selkie: [process.execPath, script],
+  selkie: [process.execPath, selkie, 'record', '-q', '--force', '-o', join(folder, 'policy.yaml')],
   strace: ['strace', '-f', '-o', '/dev/null'],
 };
 const cpus: { readonly [name: string]: readonly string[] } = { free: [], pinned: ['taskset', '-c', '1'] };

@@ -1,15 +1,8 @@
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
-import { release } from 'node:os';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { UsageError } from '../base/errors.ts';
-import { writeFileAtomically } from '../kernel/files.ts';
-import { mergePolicies } from '../policy/merge.ts';
-import type { Policy } from '../policy/model.ts';
-import { parsePolicy } from '../policy/parse.ts';
-import { printPolicy } from '../policy/print.ts';
-import { type Evidence, mergeEvidence, parseEvidence, printEvidence } from './evidence.ts';
-import { type Recording, record } from './record.ts';
-import { type Floor, floorOf, policyFromEvidence, releaseOf } from './to-policy.ts';
+import { record } from './record.ts';
+import type { Files, WrittenRecording } from './results.ts';
 
 /** A recording and its two files: the policy, and the evidence that it was made of. */
 
@@ -24,22 +17,6 @@ export interface RecordOptions {
   readonly onProgress?: (calls: number) => void;
 }
 
-export interface WrittenRecording {
-  readonly recording: Recording;
-  readonly policy: Policy;
-  readonly policyFile: string;
-  readonly evidenceFile: string;
-  /** Absent: no runtime that Selkie knows a floor for, or none wanted. */
-  readonly floor: Floor | undefined;
-  /** Calls that earlier runs had not shown; only with `merge`. */
-  readonly added: readonly string[];
-}
-
-interface Files {
-  readonly policyFile: string;
-  readonly evidenceFile: string;
-}
-
 /**
  * Records a command and writes its policy and evidence. Everything that can be refused is refused before the command runs.
  *
@@ -47,24 +24,19 @@ interface Files {
  */
 export async function recordToFiles(options: RecordOptions): Promise<WrittenRecording> {
   const files = filesOf(options);
-  const earlier = options.existing === 'merge' ? readEarlier(files) : undefined;
   if (options.existing === undefined) refuseExisting(files);
   requireWritable(files.policyFile);
+  const earlier = options.existing === 'merge' ? (await results()).readEarlier(files) : undefined;
   const { command, onProgress } = options;
-  const recording = await record({ command, ...(onProgress ? { onProgress } : {}) });
-  const floor = options.floor ? floorOf(readFileSync(recording.images[0] ?? recording.path)) : undefined;
-  const fresh = policyFromEvidence(recording.evidence, {
-    name: basename(command[0] ?? ''),
-    kernel: releaseOf(release()),
-    ...(options.floor ? { floor: floor ?? 'none' } : {}),
-  });
-  const policy = earlier ? mergePolicies(earlier.policy, fresh) : fresh;
-  const evidence = mergeEvidence(earlier?.evidence ?? [], recording.evidence);
-  writeFileAtomically(files.evidenceFile, printEvidence(evidence));
-  writeFileAtomically(files.policyFile, printPolicy(policy));
-  const added = earlier ? namesOf(evidence).filter((name) => !namesOf(earlier.evidence).includes(name)) : [];
-  return { recording, policy, ...files, floor, added };
+  // What reads and writes policies is loaded while the command runs.
+  const [recording, { writeResults }] = await Promise.all([
+    record({ command, ...(onProgress ? { onProgress } : {}) }),
+    results(),
+  ]);
+  return writeResults(recording, { ...files, name: basename(command[0] ?? ''), wantsFloor: options.floor, earlier });
 }
+
+const results = () => import('./results.ts');
 
 function filesOf({ command, output }: RecordOptions): Files {
   const policyFile = output ?? `./${basename(command[0] ?? '')}.yaml`;
@@ -85,18 +57,4 @@ function requireWritable(file: string): void {
     const problem = `Cannot write "${file}": its folder does not exist or is not yours to write`;
     throw new UsageError('cannot_write', `${problem}: choose another with -o`, { cause: error });
   }
-}
-
-function readEarlier({
-  policyFile,
-  evidenceFile,
-}: Files): { policy: Policy; evidence: readonly Evidence[] } | undefined {
-  if (!existsSync(policyFile)) return undefined;
-  const policy = parsePolicy(readFileSync(policyFile, 'utf8'), { file: policyFile });
-  const evidence = existsSync(evidenceFile) ? parseEvidence(readFileSync(evidenceFile, 'utf8'), evidenceFile) : [];
-  return { policy, evidence };
-}
-
-function namesOf(evidence: readonly Evidence[]): readonly string[] {
-  return [...new Set(evidence.map(({ syscall, nr }) => syscall ?? `syscall(${nr})`))];
 }

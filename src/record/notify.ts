@@ -80,10 +80,11 @@ class Session {
     this.#options = options;
     const descriptors = inheritedDescriptors();
     const [ours, theirs] = socketPair();
-    this.#guard = startGuard(path, options.command, theirs, descriptors);
     this.#wake = eventDescriptor();
-    this.#relay = new SignalRelay(() => this.#killAll());
+    // First, because a thread of Node takes longest to start; the guard is made meanwhile.
     this.#worker = startReceiver({ socket: ours, wake: this.#wake, launcher: `/memfd:${LAUNCHER_NAME} (deleted)` });
+    this.#guard = this.#startGuard(theirs, descriptors);
+    this.#relay = new SignalRelay(() => this.#killAll());
     this.finished = new Promise((resolve, reject) => {
       this.#worker.on('message', (message: ReceiveMessage) => this.#hearSafely(message));
       this.#worker.on('error', (error) => this.#fail(error));
@@ -94,6 +95,17 @@ class Session {
   close(): void {
     this.#relay.close();
     closeDescriptor(this.#wake);
+  }
+
+  /** Where it fails nobody is left behind: the worker ends as well. */
+  #startGuard(socket: number, descriptors: readonly number[]): number {
+    try {
+      return startGuard(this.#path, this.#options.command, socket, descriptors);
+    } catch (error) {
+      this.#worker.on('exit', () => closeDescriptor(this.#wake));
+      raiseEvent(this.#wake);
+      throw error;
+    }
   }
 
   /** A fault of ours, or of a callback, must not leave the target running. */

@@ -1,4 +1,4 @@
-import { type Evidence, evidenceOf } from './evidence.ts';
+import type { Evidence } from './evidence.ts';
 import { type ExitStatus, type ObserveOptions, observeCommand } from './notify.ts';
 
 /** One recording: what a command and all it started called. */
@@ -27,7 +27,9 @@ export interface Recording {
  * const { evidence, status } = await record({ command: ['ls', '-l'] });
  */
 export async function record(options: ObserveOptions): Promise<Recording> {
-  const { results, status, boundary, calls, path, error } = await observeCommand(options);
+  // The tables of names are loaded while the command runs.
+  const [observation, { evidenceOf }] = await Promise.all([observeCommand(options), import('./evidence.ts')]);
+  const { results, status, boundary, calls, path, error } = observation;
   const images = [...new Set(results.map(({ exe }) => exe))];
   return { status, evidence: evidenceOf(results), boundary, calls, images, path, error };
 }

@@ -1,6 +1,7 @@
-import { permittedLines } from '../../policy/permitted.ts';
-import { recordToFiles, type WrittenRecording } from '../../record/files.ts';
+import type { Policy } from '../../policy/model.ts';
+import { recordToFiles } from '../../record/files.ts';
 import { exitCodeOf } from '../../record/notify.ts';
+import type { WrittenRecording } from '../../record/results.ts';
 import type { CommandEntry } from '../command.ts';
 import { say, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
@@ -41,8 +42,8 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
     ...(output === undefined ? {} : { output }),
     ...(existing === undefined ? {} : { existing }),
   });
-  if (json) say(toJson(summary(written)));
-  else if (!quiet) say(describe(written));
+  if (json) say(toJson(await summary(written)));
+  else if (!quiet) say(await describe(written));
   if (written.recording.error) throw written.recording.error;
   return exitCodeOf(written.recording.status);
 }
@@ -52,9 +53,17 @@ function programNames({ recording }: WrittenRecording): Set<string> {
   return new Set(lines.map(({ syscall, nr }) => syscall ?? `syscall(${nr})`));
 }
 
-function summary(written: WrittenRecording): object {
+async function permittedOf({ start, ...program }: Policy): Promise<{ permitted: string[]; start: string[] }> {
+  const { permittedLines } = await import('../../policy/permitted.ts');
+  return {
+    permitted: permittedLines(program),
+    start: start ? permittedLines({ ...program, start, syscalls: [] }) : [],
+  };
+}
+
+async function summary(written: WrittenRecording): Promise<object> {
   const { recording, policy, policyFile, evidenceFile, floor, added } = written;
-  const { start: _, ...program } = policy;
+  const { permitted, start } = await permittedOf(policy);
   return {
     policy: policyFile,
     evidence: evidenceFile,
@@ -64,17 +73,16 @@ function summary(written: WrittenRecording): object {
     executables: recording.images,
     runtime: floor?.runtime ?? null,
     recorded: [...programNames(written)].sort(),
-    permitted: permittedLines(program),
-    start: permittedLines({ ...policy, syscalls: [] }),
+    permitted,
+    start,
     added,
   };
 }
 
-function describe(written: WrittenRecording): string {
+async function describe(written: WrittenRecording): Promise<string> {
   const { recording, policy, policyFile, floor, added } = written;
-  const { start: _, ...program } = policy;
+  const { permitted, start } = await permittedOf(policy);
   const recorded = programNames(written);
-  const permitted = permittedLines(program);
   const more = permitted.length - permitted.filter((name) => recorded.has(name)).length;
   const runtime = floor ? `, ${floor.runtime}` : '';
   const lines = [`recorded ${recorded.size} syscalls (${recording.calls} calls${runtime}) → ${policyFile}`];
@@ -83,9 +91,7 @@ function describe(written: WrittenRecording): string {
     lines.push(`  + ${more} from ${sets} for what this run did not show (collection, timers, preemption, ...)`);
   }
   if (added.length > 0) lines.push(`  new in this run: ${added.join(' ')}`);
-  lines.push(
-    `  ${permitted.length} permitted in all; start-up needs ${permittedLines({ ...policy, syscalls: [] }).length}, which seal leaves out`,
-  );
+  lines.push(`  ${permitted.length} permitted in all; start-up needs ${start.length}, which seal leaves out`);
   lines.push('  not known: errors, signals, other inputs. Run it again with --merge.');
   if (policy.syscalls.length > 0) lines.push(`  next: selkie seal -p ${policyFile} ${recording.path}`);
   return lines.join('\n');

@@ -1,0 +1,69 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { writeFileAtomically } from '../kernel/files.ts';
+import { mergePolicies } from '../policy/merge.ts';
+import type { Policy } from '../policy/model.ts';
+import { parsePolicy } from '../policy/parse.ts';
+import { printPolicy } from '../policy/print.ts';
+import { type Evidence, mergeEvidence, parseEvidence, printEvidence } from './evidence.ts';
+import type { Recording } from './record.ts';
+import { type Floor, floorOf, policyFromEvidence, releaseOf } from './to-policy.ts';
+
+/** The policy and the evidence of a recording: read where earlier runs left them, written with what this one adds. */
+
+export interface Files {
+  readonly policyFile: string;
+  readonly evidenceFile: string;
+}
+
+export interface WrittenRecording extends Files {
+  readonly recording: Recording;
+  readonly policy: Policy;
+  /** Absent: no runtime that Selkie knows a floor for, or none wanted. */
+  readonly floor: Floor | undefined;
+  /** Calls that earlier runs had not shown; only where there are such. */
+  readonly added: readonly string[];
+}
+
+/** What earlier runs left. */
+export interface Earlier {
+  readonly policy: Policy;
+  readonly evidence: readonly Evidence[];
+}
+
+export interface ResultOptions extends Files {
+  /** The policy's name. */
+  readonly name: string;
+  /** False: only what was seen. */
+  readonly wantsFloor: boolean;
+  readonly earlier: Earlier | undefined;
+}
+
+/** @throws {UsageError} as the parsers; undefined where there is no policy yet */
+export function readEarlier({ policyFile, evidenceFile }: Files): Earlier | undefined {
+  if (!existsSync(policyFile)) return undefined;
+  const policy = parsePolicy(readFileSync(policyFile, 'utf8'), { file: policyFile });
+  const evidence = existsSync(evidenceFile) ? parseEvidence(readFileSync(evidenceFile, 'utf8'), evidenceFile) : [];
+  return { policy, evidence };
+}
+
+/** Writes both files, joined with what was there. @throws {UsageError} `cannot_write` */
+export function writeResults(recording: Recording, options: ResultOptions): WrittenRecording {
+  const { policyFile, evidenceFile, earlier, wantsFloor } = options;
+  const floor = wantsFloor ? floorOf(readFileSync(recording.images[0] ?? recording.path)) : undefined;
+  const fresh = policyFromEvidence(recording.evidence, {
+    name: options.name,
+    kernel: releaseOf(release()),
+    ...(wantsFloor ? { floor: floor ?? 'none' } : {}),
+  });
+  const policy = earlier ? mergePolicies(earlier.policy, fresh) : fresh;
+  const evidence = mergeEvidence(earlier?.evidence ?? [], recording.evidence);
+  writeFileAtomically(evidenceFile, printEvidence(evidence));
+  writeFileAtomically(policyFile, printPolicy(policy));
+  const added = earlier ? namesOf(evidence).filter((name) => !namesOf(earlier.evidence).includes(name)) : [];
+  return { recording, policy, policyFile, evidenceFile, floor, added };
+}
+
+function namesOf(evidence: readonly Evidence[]): readonly string[] {
+  return [...new Set(evidence.map(({ syscall, nr }) => syscall ?? `syscall(${nr})`))];
+}
