@@ -1,8 +1,7 @@
 /**
  * What recording costs: dd with 400,000 calls, and a Go HTTP server that answers 2,000 and 20,000 requests; native, under the least C
  * recorder on the same interface (bench/rec_min.c), under `selkie record`, and under strace; interleaved, free and pinned to one CPU. Prints
- * the median times and
- * the factors between the added times.
+ * the median times and the factors between the added times.
  *
  *     node build/bench/record.js [ROUNDS]
  */
