@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
+import { readBounded } from '../kernel/files.ts';
 import { isSupportedMachine } from '../kernel/libc.ts';
 import { copyExtendedAttributes } from '../kernel/xattr.ts';
 
@@ -22,7 +23,7 @@ export interface Destination {
   readonly force: boolean;
 }
 
-/** Reads a regular file. @throws UsageError `no_such_file`, `not_a_file`, `unreadable`. */
+/** Reads a regular file. @throws UsageError `no_such_file`, `not_a_file`, `unreadable`, `too_large`. */
 export function readSource(path: string): SourceFile {
   const real = attempt('unreadable', `Cannot read "${path}"`, () => fs.realpathSync(path));
   const fd = attempt('unreadable', `Cannot read "${path}"`, () =>
@@ -32,7 +33,7 @@ export function readSource(path: string): SourceFile {
     const stat = fs.fstatSync(fd);
     if (!stat.isFile())
       throw new UsageError('not_a_file', `Cannot read "${path}": found a folder or a device, wanted a regular file`);
-    return { path: real, bytes: attempt('unreadable', `Cannot read "${path}"`, () => fs.readFileSync(fd)), stat };
+    return { path: real, bytes: attempt('unreadable', `Cannot read "${path}"`, () => readBounded(fd, path)), stat };
   } finally {
     fs.closeSync(fd);
   }

@@ -1,8 +1,6 @@
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { UsageError } from '../base/errors.ts';
-
-/** Node reads at most 2 GiB into one buffer. */
-const LARGEST_FILE = 2 ** 31 - 1;
+import { readBounded } from '../kernel/files.ts';
 
 /** How a source is named in messages. */
 export function sourceName(source: string): string {
@@ -10,19 +8,18 @@ export function sourceName(source: string): string {
 }
 
 /**
- * Reads a file, or standard input for `-`.
+ * Reads a file, or standard input for `-`: a policy, a raw program or an ELF file.
  *
- * @throws {UsageError} `cannot_read` with the reason in words
+ * @throws {UsageError} `cannot_read` with the reason in words, `too_large`
  */
 export function readSource(source: string): Uint8Array {
-  if (source === '-') return readFileSync(0);
+  if (source === '-') return readBounded(0, sourceName(source));
   let descriptor: number | undefined;
   try {
     descriptor = openSync(source, 'r');
-    const stat = fstatSync(descriptor);
-    if (stat.isDirectory()) throw new UsageError('cannot_read', `Cannot read "${source}": it is a directory`);
-    if (stat.size > LARGEST_FILE) throw new UsageError('cannot_read', `Cannot read "${source}": larger than 2 GiB`);
-    return readFileSync(descriptor);
+    if (fstatSync(descriptor).isDirectory())
+      throw new UsageError('cannot_read', `Cannot read "${source}": it is a directory`);
+    return readBounded(descriptor, source);
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError('cannot_read', `Cannot read "${source}": ${reason(error)}`, { cause: error });

@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { writeFileAtomically } from '../kernel/files.ts';
+import { readBounded, writeFileAtomically } from '../kernel/files.ts';
 import { mergePolicies } from '../policy/merge.ts';
 import type { Policy } from '../policy/model.ts';
 import { parsePolicy } from '../policy/parse.ts';
@@ -10,6 +10,9 @@ import type { Recording } from './record.ts';
 import { type Floor, floorOf, policyFromEvidence, releaseOf } from './to-policy.ts';
 
 /** The policy and the evidence of a recording: read where earlier runs left them, written with what this one adds. */
+
+/** In bytes: a line is some 250 of them. */
+const LARGEST_EVIDENCE = 1 << 26;
 
 export interface Files {
   readonly policyFile: string;
@@ -42,9 +45,20 @@ export interface ResultOptions extends Files {
 /** @throws {UsageError} as the parsers; undefined where there is no policy yet */
 export function readEarlier({ policyFile, evidenceFile }: Files): Earlier | undefined {
   if (!existsSync(policyFile)) return undefined;
-  const policy = parsePolicy(readFileSync(policyFile, 'utf8'), { file: policyFile });
-  const evidence = existsSync(evidenceFile) ? parseEvidence(readFileSync(evidenceFile, 'utf8'), evidenceFile) : [];
+  const policy = parsePolicy(readText(policyFile), { file: policyFile });
+  const evidence = existsSync(evidenceFile)
+    ? parseEvidence(readText(evidenceFile, LARGEST_EVIDENCE), evidenceFile)
+    : [];
   return { policy, evidence };
+}
+
+function readText(file: string, largest?: number): string {
+  const descriptor = openSync(file, 'r');
+  try {
+    return new TextDecoder().decode(readBounded(descriptor, file, largest));
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** Writes both files, joined with what was there. @throws {UsageError} `cannot_write` */

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { temporaryFolder } from '../support/programs.ts';
+import { compileC, temporaryFolder } from '../support/programs.ts';
+import { SELKIE } from '../support/selkie.ts';
 
 const folder = temporaryFolder();
 const script = join(folder, 'observe.mjs');
@@ -18,6 +19,47 @@ const left = (): string =>
   spawnSync('sh', ['-c', "ps ax -o pid,stat,args | grep -E '[s]leep 7403|selkie-guar[d]'"], { encoding: 'utf8' })
     .stdout;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** About when Selkie becomes the program: half of the moments come before, half after. */
+const RUN_MS = 120;
+
+test('SIGKILL of Selkie at 200 random moments of a run leaves no process behind, and nothing ran unconfined', async () => {
+  const program = compileC(
+    folder,
+    'proves',
+    `#include <errno.h>
+     #include <fcntl.h>
+     #include <stdio.h>
+     #include <sys/utsname.h>
+     #include <unistd.h>
+     int main(int argc, char **argv) {
+       struct utsname name;
+       const char *answer = uname(&name) == 0 ? "free" : errno == EPERM ? "confined" : "other";
+       int file = open(argv[1], O_WRONLY | O_CREAT | O_EXCL, 0600);
+       if (file < 0 || dprintf(file, "%s", answer) < 0 || close(file) != 0) return 1;
+       execl("/bin/sleep", "sleep", "7403", (char *)0);
+       return 2;
+     }`,
+  );
+  const policy = join(folder, 'run.yaml');
+  writeFileSync(policy, 'selkie: 1\nsets: 1\ndefault: allow\nsyscalls:\n  errno(EPERM): [uname]\n');
+  const seen = { nothing: 0, confined: 0 };
+  for (let round = 0; round < 200; round += 1) {
+    const file = join(folder, `proof-${round}`);
+    const child = spawn(process.execPath, [SELKIE, 'run', '-p', policy, program, file], { stdio: 'ignore' });
+    const ms = Math.random() * 2 * RUN_MS;
+    await pause(ms);
+    child.kill('SIGKILL');
+    await new Promise((resolve) => child.once('exit', resolve));
+    assert.equal(left(), '', `round ${round}, after ${ms} ms`);
+    const answer = existsSync(file) ? readFileSync(file, 'utf8') : '';
+    if (answer === '') seen.nothing += 1;
+    else seen.confined += 1;
+    assert.ok(answer === '' || answer === 'confined', `round ${round}, after ${ms} ms: ${answer}`);
+  }
+  assert.ok(seen.nothing > 20 && seen.confined > 20, `moments before and after the exec: ${JSON.stringify(seen)}`);
+  console.log(`killed before the program said anything: ${seen.nothing}, afterwards: ${seen.confined}`);
+});
 
 test('SIGKILL of Selkie at 200 random moments of a recording leaves no process behind', async () => {
   for (let round = 0; round < 200; round += 1) {

@@ -2,8 +2,8 @@ import { UsageError } from '../../base/errors.ts';
 import { printReturn } from '../../bpf/disassemble.ts';
 import { interpret } from '../../bpf/interpret.ts';
 import { ARCH_NAMES, type ArchName } from '../../facts/arches.ts';
+import { readBounded } from '../../kernel/files.ts';
 import { loadFilter } from '../../load/filter.ts';
-import { readSource } from '../../load/source.ts';
 import { parseCall } from '../../policy/call-text.ts';
 import type { CommandEntry } from '../command.ts';
 import { print, say, toJson } from '../output.ts';
@@ -53,11 +53,14 @@ function archNamed(name: string | undefined): ArchName | undefined {
   return found;
 }
 
+/** In bytes. */
+const LARGEST_INPUT = 1 << 26;
+
 /** Lines of standard input, unless that is where the filter came from. */
 function callLines(policy: string): string[] {
   if (policy === '-')
     throw new UsageError('no_calls', 'Cannot simulate: no call given, and standard input holds the filter');
-  const lines = new TextDecoder().decode(readSource('-')).split('\n');
+  const lines = new TextDecoder().decode(readBounded(0, 'standard input', LARGEST_INPUT)).split('\n');
   return lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
 }
 
