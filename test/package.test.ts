@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { ROOT, runCommand, scratchFolder } from './support/selkie.ts';
+import { scratchFolder } from './support/folders.ts';
+import { ROOT, runCommand } from './support/selkie.ts';
 
 test('the packed package, installed elsewhere, imports by every sub-path and runs', (context) => {
   const folder = scratchFolder(context);

@@ -46,8 +46,8 @@ export interface Boundary {
 export function findBoundary(call: CallPlace, arch: ArchName): Boundary {
   const aux = auxiliaryVector(call.tid, arch === 'x86_64' ? 64 : 32);
   const base = aux?.get(AT_BASE) ?? 0n;
-  // Static, or a process we may not look into: then rather too much is the program's than too little.
-  if (aux === undefined || base === 0n) return { kind: 'exec', isPassing: false, see: () => 'program' };
+  // Static, or a process we may not look into.
+  if (aux === undefined || base === 0n) return ALL_PROGRAM;
   const mark = arch === 'x86_64' ? plantMark(call.tid, aux.get(AT_ENTRY) ?? 0n, base) : undefined;
   return mark ?? byInstructionPointer(call.tid, base);
 }
@@ -157,14 +157,20 @@ const PRLIMIT64_X86_64 = 302;
 /** The same for i386: ugetrlimit. */
 const UGETRLIMIT_I386 = 191;
 
-/** Start ends with the first call from outside ld.so, but for the one that libc's early initialisation makes. */
+/** Nothing to pass, or nothing to tell it by: then rather too much is the program's than too little. */
+const ALL_PROGRAM: Boundary = { kind: 'exec', isPassing: false, see: () => 'program' };
+
+/**
+ * Start ends with the first call from outside ld.so, but for the one that libc's early initialisation makes. An i386 program calls through the
+ * vdso, its ld.so does not (glibc, sysdeps/unix/sysv/linux/i386/sysdep.h). musl's ld.so is its libc: there is no outside.
+ */
 function byInstructionPointer(pid: number, base: bigint): Boundary {
   const interpreter = findMapping(pid, base)?.name;
+  if (interpreter === undefined || /musl/.test(interpreter)) return ALL_PROGRAM;
   let phase: 'start' | 'program' = 'start';
   const see = (call: CallPlace): 'start' | 'program' => {
     if (phase === 'program' || call.nr === PRLIMIT64_X86_64 || call.nr === UGETRLIMIT_I386) return phase;
-    const place = findMapping(call.tid, call.ip)?.name;
-    if (place !== interpreter && place !== '[vdso]') phase = 'program';
+    if (findMapping(call.tid, call.ip)?.name !== interpreter) phase = 'program';
     return phase;
   };
   return { kind: 'ip', isPassing: false, see };

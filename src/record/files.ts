@@ -14,7 +14,6 @@ export interface RecordOptions {
   readonly existing?: 'merge' | 'force';
   /** False: only what was seen. */
   readonly floor: boolean;
-  readonly onProgress?: (calls: number) => void;
 }
 
 /**
@@ -27,12 +26,9 @@ export async function recordToFiles(options: RecordOptions): Promise<WrittenReco
   if (options.existing === undefined) refuseExisting(files);
   requireWritable(files.policyFile);
   const earlier = options.existing === 'merge' ? (await results()).readEarlier(files) : undefined;
-  const { command, onProgress } = options;
+  const { command } = options;
   // What reads and writes policies is loaded while the command runs.
-  const [recording, { writeResults }] = await Promise.all([
-    record({ command, ...(onProgress ? { onProgress } : {}) }),
-    results(),
-  ]);
+  const [recording, { writeResults }] = await Promise.all([record({ command }), results()]);
   return writeResults(recording, { ...files, name: basename(command[0] ?? ''), wantsFloor: options.floor, earlier });
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION } from '../../src/facts/seccomp.ts';
-import { temporaryFolder } from '../support/programs.ts';
+import { temporaryFolder } from '../support/folders.ts';
 
 const folder = temporaryFolder();
 const RUN = fileURLToPath(new URL('../../src/apply/run.js', import.meta.url));

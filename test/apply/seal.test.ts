@@ -6,7 +6,7 @@ import { before, test } from 'node:test';
 import { inspectFile, sealFile, unsealFile } from '../../src/apply/seal.ts';
 import { type Build, buildProgram, C_BUILDS } from '../support/builds.ts';
 import { denying, NR } from '../support/filters.ts';
-import { temporaryFolder } from '../support/programs.ts';
+import { temporaryFolder } from '../support/folders.ts';
 import { missingTools } from '../support/tools.ts';
 
 const skip = missingTools('gcc');

@@ -6,7 +6,7 @@ import { checkProgram } from '../../src/bpf/check.ts';
 import { encodeProgram } from '../../src/bpf/codec.ts';
 import type { Instruction, Program } from '../../src/bpf/instruction.ts';
 import * as op from '../../src/bpf/opcode.ts';
-import { hasTool } from '../support/selkie.ts';
+import { missingTools } from '../support/tools.ts';
 
 const LD = op.BPF_LD | op.BPF_W | op.BPF_ABS;
 const JEQ = op.BPF_JMP | op.BPF_JEQ;
@@ -106,7 +106,7 @@ print(ctypes.get_errno() if libc.syscall(317, 1, 0, fprog) else 0, flush=True)
 `;
 
 test('the kernel agrees with checkProgram() on every row', {
-  skip: hasTool('python3') ? false : 'python3 is not installed',
+  skip: missingTools('python3'),
 }, () => {
   for (const { claim, program, code } of rows) {
     const { stdout, signal } = spawnSync('python3', ['-c', LOADER], {

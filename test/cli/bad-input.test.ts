@@ -3,7 +3,8 @@ import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { BAD_POLICIES } from '../policy/bad-policies.ts';
-import { scratchFolder, selkie } from '../support/selkie.ts';
+import { scratchFolder } from '../support/folders.ts';
+import { selkie } from '../support/selkie.ts';
 
 /** Bad files of every kind, given to the command that writes something: a clear error, within bounds, and nothing is lost. */
 

@@ -3,7 +3,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { COMMANDS } from '../../src/cli/commands.ts';
-import { scratchFolder, selkie } from '../support/selkie.ts';
+import { scratchFolder } from '../support/folders.ts';
+import { selkie } from '../support/selkie.ts';
 
 const GOOD_POLICY = `selkie: 1
 sets: 1

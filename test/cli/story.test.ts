@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
+import { scratchFolder } from '../support/folders.ts';
 import { buildGo, GO_TOOLS } from '../support/go.ts';
-import { runCommand, scratchFolder, selkie } from '../support/selkie.ts';
+import { runCommand, selkie } from '../support/selkie.ts';
 
 const NEVER = ['execve', 'socket', 'ptrace', 'bpf'];
 

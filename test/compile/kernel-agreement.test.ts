@@ -15,7 +15,8 @@ import { SECCOMP_RET_ERRNO, type SeccompData } from '../../src/facts/seccomp.ts'
 import { decide } from '../../src/policy/decide.ts';
 import { show } from '../support/agreement.ts';
 import { boundaryCall, callsOfEveryRule, randomPolicy, seeded } from '../support/random-policy.ts';
-import { hasTool, ROOT } from '../support/selkie.ts';
+import { ROOT } from '../support/selkie.ts';
+import { missingTools } from '../support/tools.ts';
 
 const POLICIES = 20;
 const CALLS = 1200;
@@ -58,7 +59,7 @@ function encodeCalls(calls: readonly SeccompData[]): Uint8Array {
 }
 
 test('the kernel decides as decide() does: x86_64, x32 and i386', {
-  skip: hasTool('gcc') ? false : 'gcc is not installed',
+  skip: missingTools('gcc'),
 }, () => {
   const caller = join(folder, 'caller');
   execFileSync('gcc', ['-O1', '-static', '-o', caller, join(ROOT, 'test/programs/caller.c')]);

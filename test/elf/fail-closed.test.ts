@@ -7,7 +7,7 @@ import { before, test } from 'node:test';
 import { sealElf } from '../../src/elf/seal.ts';
 import { type Build, buildProgram, C_BUILDS } from '../support/builds.ts';
 import { denying, encode, NR } from '../support/filters.ts';
-import { temporaryFolder } from '../support/programs.ts';
+import { temporaryFolder } from '../support/folders.ts';
 import { missingTools } from '../support/tools.ts';
 
 const skip = missingTools('gcc', 'setpriv');

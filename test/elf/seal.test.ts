@@ -9,7 +9,7 @@ import { readElf } from '../../src/elf/read.ts';
 import { type SealResult, sealElf } from '../../src/elf/seal.ts';
 import { type Build, buildProgram, C_BUILDS, cannotBuild, GO_BUILDS } from '../support/builds.ts';
 import { denying, NR } from '../support/filters.ts';
-import { temporaryFolder } from '../support/programs.ts';
+import { temporaryFolder } from '../support/folders.ts';
 import { missingTools } from '../support/tools.ts';
 
 const folder = temporaryFolder();

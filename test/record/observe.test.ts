@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { observeCommand } from '../../src/record/notify.ts';
-import { compileC, hasTool, temporaryFolder } from '../support/programs.ts';
+import { temporaryFolder } from '../support/folders.ts';
+import { compileC } from '../support/programs.ts';
+import { SELKIE } from '../support/selkie.ts';
+import { cannotCompile, missingTools } from '../support/tools.ts';
 
 const folder = temporaryFolder();
 const NOTIFY = fileURLToPath(new URL('../../src/record/notify.js', import.meta.url));
@@ -113,6 +116,60 @@ test('a call through int 0x80 is one of i386', () => {
   assert.equal(count(seen, 20), 0);
 });
 
+test('an i386 program: its numbers are its own, and the end of its ld.so is seen by where calls come from', {
+  skip: cannotCompile('-m32'),
+}, () => {
+  const { seen, stdout, status } = observe([compileC(folder, 'i386', C, ['-m32'])]);
+  assert.equal(stdout, 'out\n');
+  assert.equal(status, 42);
+  assert.equal(seen.boundary, 'ip');
+  // 4 write, 64 getppid, 252 exit_group
+  assert.deepEqual(
+    [...numbers(seen, 'program')].sort((a, b) => a - b),
+    [4, 64, 252],
+  );
+  assert.equal(count(seen, 64, 'i386'), 1000);
+  // execve is the launcher's
+  assert.deepEqual(
+    seen.results.filter(({ arch }) => arch !== 'i386').map(({ nr }) => nr),
+    [59],
+  );
+});
+
+test('an i386 child of an x86_64 program is recorded under its own ABI', { skip: cannotCompile('-m32') }, () => {
+  const child = compileC(folder, 'i386-static', C, ['-m32', '-static']);
+  const { seen } = observe(['sh', '-c', `${child}; ${child}; exit 0`]);
+  const calls = seen.results.filter(({ exe }) => exe === child);
+  assert.equal(count({ ...seen, results: calls }, 64, 'i386'), 2000);
+  assert.ok(calls.every(({ arch, phase }) => arch === 'i386' && phase === 'program'));
+  assert.ok(seen.results.every(({ exe, arch }) => exe === child || arch === 'x86_64'));
+});
+
+test('where the mark cannot be planted, start ends with the first call from outside ld.so', () => {
+  const policy = join(folder, 'no-write.yaml');
+  writeFileSync(policy, 'selkie: 1\nsets: 1\ndefault: allow\nsyscalls:\n  errno(EPERM): [pwrite64]\n');
+  const { seen, status } = observe([compileC(folder, 'unmarked', C)], [process.execPath, SELKIE, 'run', '-p', policy]);
+  assert.equal(status, 42);
+  assert.equal(seen.boundary, 'ip');
+  assert.deepEqual(
+    [...numbers(seen, 'program')].sort((a, b) => a - b),
+    [1, 110, 231],
+  );
+  for (const nr of [59, 9, 257, 302, 11]) assert.ok(numbers(seen, 'start').has(nr), `start has ${nr}`);
+});
+
+test('musl has its ld.so in libc: without the mark all is the program, rather than too little', {
+  skip: missingTools('musl-gcc'),
+}, () => {
+  const policy = join(folder, 'no-write.yaml');
+  const file = compileC(folder, 'musl', C, [], 'musl-gcc');
+  assert.equal(observe([file]).seen.boundary, 'entry');
+  const { seen } = observe([file], [process.execPath, SELKIE, 'run', '-p', policy]);
+  assert.equal(seen.boundary, 'exec');
+  for (const nr of [110, 231, 158]) assert.ok(numbers(seen, 'program').has(nr), `program has ${nr}`);
+  assert.deepEqual([...numbers(seen, 'start')], [59]);
+});
+
 test('a script with #! runs, and its interpreter is the first image', () => {
   const file = join(folder, 'script');
   writeFileSync(file, '#!/bin/sh\nexit 7\n', { mode: 0o755 });
@@ -148,8 +205,7 @@ test('a program that may be executed but not read is recorded as far as the kern
 test('a recording inside a recording is refused, and says so by 125', () =>
   assert.equal(observe([process.execPath, script, '-', 'true']).status, 125));
 
-test('every call of the program phase that strace shows is there', (t) => {
-  if (!hasTool('strace')) return t.skip('strace is not installed');
+test('every call of the program phase that strace shows is there', { skip: missingTools('strace') }, () => {
   const trace = join(folder, 'trace');
   execFileSync('strace', ['-f', '-n', '-o', trace, 'sh', '-c', 'ls / | wc -l'], { stdio: 'ignore' });
   const shown = new Set(

@@ -4,7 +4,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { compileC, temporaryFolder } from '../support/programs.ts';
+import { temporaryFolder } from '../support/folders.ts';
+import { compileC } from '../support/programs.ts';
 import { SELKIE } from '../support/selkie.ts';
 
 const folder = temporaryFolder();

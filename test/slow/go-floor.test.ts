@@ -11,7 +11,7 @@ import { FLOORS, goFloor } from '../../src/facts/floors.ts';
 import { syscallNumber } from '../../src/facts/syscalls.ts';
 import { observeCommand } from '../../src/record/notify.ts';
 import { allowing } from '../support/filters.ts';
-import { temporaryFolder } from '../support/programs.ts';
+import { temporaryFolder } from '../support/folders.ts';
 
 /**
  * Is the floor enough? A program recorded once, quietly, is sealed with what it called and the floor of its Go version and nothing

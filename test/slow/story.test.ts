@@ -7,9 +7,10 @@ import test from 'node:test';
 import type { Rule } from '../../src/policy/model.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
 import { setMembers } from '../../src/policy/sets.ts';
+import { scratchFolder } from '../support/folders.ts';
 import { buildGo, GO_TOOLS } from '../support/go.ts';
 import { loadCpus } from '../support/load.ts';
-import { runCommand, scratchFolder, selkie } from '../support/selkie.ts';
+import { runCommand, selkie } from '../support/selkie.ts';
 
 const RUNS = 1000;
 const REQUESTS = 100_000;

@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasTool, ROOT } from './selkie.ts';
+import { ROOT } from './selkie.ts';
+import { missingTools } from './tools.ts';
 
 /** The Go tool-chains that tests use: the newest on the PATH, and Debian's 1.19. */
 export const GO_TOOLS: readonly { readonly label: string; readonly go: string; readonly here: boolean }[] = [
-  { label: 'current Go', go: 'go', here: hasTool('go') },
+  { label: 'current Go', go: 'go', here: missingTools('go') === false },
   { label: 'Go 1.19', go: '/usr/lib/go-1.19/bin/go', here: existsSync('/usr/lib/go-1.19/bin/go') },
 ];
 

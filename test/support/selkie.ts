@@ -1,8 +1,5 @@
 import { type SpawnSyncOptions, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 /** The project's folder; this file runs as build/test/support/selkie.js. */
@@ -31,17 +28,4 @@ export function runCommand(command: readonly string[], options: RunOptions = {})
 /** Runs this checkout's selkie. */
 export function selkie(words: readonly string[], options: RunOptions = {}): Finished {
   return runCommand([process.execPath, SELKIE, ...words], options);
-}
-
-/** A folder that anybody may write to, removed when the test ends. */
-export function scratchFolder(context: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'selkie-test-'));
-  chmodSync(folder, 0o777);
-  context.after(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
-
-/** Whether a tool is on the PATH. */
-export function hasTool(name: string): boolean {
-  return spawnSync('sh', ['-c', `command -v ${name}`]).status === 0;
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 
@@ -16,4 +17,12 @@ function onPath(name: string): boolean {
       return false;
     }
   });
+}
+
+/** False where gcc compiles and links with these flags (`-m32` wants another libc), else the reason to skip a test. */
+export function cannotCompile(...flags: readonly string[]): false | string {
+  const result = spawnSync('gcc', [...flags, '-x', 'c', '-o', '/dev/null', '-'], {
+    input: 'int main(void) { return 0; }',
+  });
+  return result.status === 0 ? false : `gcc ${flags.join(' ')} does not work here`;
 }
