@@ -52,6 +52,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/disasm.ts'),
   },
   {
+    name: 'doctor',
+    usage: '',
+    summary: 'what this machine, container or sandbox permits, and which commands work here',
+    kind: 'tool',
+    load: () => import('./commands/doctor.ts'),
+  },
+  {
     name: 'sets',
     usage: '[@NAME]',
     summary: 'the named sets of calls, with a reason for each call',

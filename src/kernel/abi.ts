@@ -11,29 +11,38 @@ export const NR = {
   ioctl: 16,
   pread64: 17,
   pwrite64: 18,
+  getpid: 39,
   recvmsg: 47,
   socketpair: 53,
   execve: 59,
   wait4: 61,
   kill: 62,
   fcntl: 72,
+  ptrace: 101,
+  setresuid: 117,
   getpgid: 121,
   prctl: 157,
   exit_group: 231,
+  unshare: 272,
   eventfd2: 290,
+  perf_event_open: 298,
   process_vm_readv: 310,
   seccomp: 317,
   memfd_create: 319,
+  bpf: 321,
   execveat: 322,
   pidfd_send_signal: 424,
+  io_uring_setup: 425,
   pidfd_open: 434,
   pidfd_getfd: 438,
+  landlock_create_ruleset: 444,
 } as const;
 
 /** include/uapi/linux/prctl.h */
 export const PR_SET_NO_NEW_PRIVS = 38;
 export const PR_GET_NO_NEW_PRIVS = 39;
 export const PR_GET_SECCOMP = 21;
+export const PR_SET_SECCOMP = 22;
 
 /** include/uapi/linux/seccomp.h: operations of seccomp(2). */
 export const SECCOMP_SET_MODE_STRICT = 0;

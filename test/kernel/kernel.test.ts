@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import { SECCOMP_RET_ALLOW } from '../../src/facts/seccomp.ts';
-import { probeFeatures } from '../../src/kernel/features.ts';
 import { errnoName, trySyscall } from '../../src/kernel/libc.ts';
 import { PollSet } from '../../src/kernel/notify.ts';
 import { executableOf, findMapping, ProcessMemory, processStatus, readMemory } from '../../src/kernel/process.ts';
@@ -16,11 +15,7 @@ test('a refused call gives -errno, and its name', () => {
   assert.equal(errnoName(4000), 'errno 4000');
 });
 
-test('a kernel of 6.6 or newer has every feature asked for', (t) => {
-  const release = execFileSync('uname', ['-r'], { encoding: 'utf8' });
-  const [major = 0, minor = 0] = release.split('.').map(Number);
-  if (major < 6 || (major === 6 && minor < 6)) return t.skip(`kernel ${release.trim()}`);
-  for (const feature of probeFeatures()) assert.equal(feature.answer, 'yes', feature.name);
+test('the kernel knows the plainest action, and says how large its structs are', () => {
   assert.equal(tryActionAvailable(SECCOMP_RET_ALLOW), 0);
   assert.equal(notifSizes().data, 64);
 });

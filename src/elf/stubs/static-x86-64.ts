@@ -3,7 +3,7 @@ import { Assembler } from '../asm-x86-64.ts';
 /** What the generated programs share: the ELF file around their code, and pieces of code. All is position-dependent and static. */
 
 /** Where the file is mapped: 4 MiB, the usual place of static programs, above every vm.mmap_min_addr. */
-const BASE = 0x40_0000n;
+export const BASE = 0x40_0000n;
 const EHDR_SIZE = 64;
 const PHDR_SIZE = 56;
 const HEADER_SIZE = EHDR_SIZE + 2 * PHDR_SIZE;

@@ -1,0 +1,145 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { UnsupportedError } from '../../base/errors.ts';
+import { encodeProgram } from '../../bpf/codec.ts';
+import { compilePolicy } from '../../compile/compile-policy.ts';
+import { sealElf } from '../../elf/seal.ts';
+import { launcherElf } from '../../elf/stubs/launcher-x86-64.ts';
+import { proberElf } from '../../elf/stubs/prober-x86-64.ts';
+import {
+  confinedExecution,
+  type Feature,
+  judgeFeatures,
+  type RefusedCall,
+  refusedCalls,
+} from '../../kernel/features.ts';
+import { libc } from '../../kernel/libc.ts';
+import { lookIntoChild, type View } from '../../kernel/look.ts';
+import { type Place, readPlace } from '../../kernel/place.ts';
+import { type Answers, askProbes } from '../../kernel/prober.ts';
+import { type ProbeName, probesFor } from '../../kernel/probes.ts';
+import { TrialFiles } from '../../kernel/trial-files.ts';
+import { parsePolicy } from '../../policy/parse.ts';
+
+/** Finds out what works here: the kernel is asked, and each command is tried on a tiny program. */
+
+/** How a trial failed; undefined where it went well. */
+export type Fault = string | undefined;
+
+export interface Examination {
+  readonly place: Place;
+  /** SECCOMP_MODE_*: 0 no filter on us, 2 filters; undefined where that is not told. */
+  readonly mode: number | undefined;
+  readonly noNewPrivs: boolean | undefined;
+  readonly features: readonly Feature[];
+  readonly refused: readonly RefusedCall[];
+  readonly view: View;
+  readonly faults: { readonly library: Fault; readonly record: Fault; readonly run: Fault; readonly seal: Fault };
+  /** A trial did not come to an end and is still there. */
+  readonly isStuck: boolean;
+}
+
+/** Permits nearly all, so that the trial is decided by the place and not by the policy. */
+const TRIAL_POLICY = 'selkie: 1\nsets: 1\ndefault: allow\nsyscalls:\n  errno(EPERM):\n    - reboot\n';
+const RECORD_TIMEOUT_MS = 5000;
+
+/**
+ * Examines this machine and this place. Nothing is changed: what would change a process is done in others.
+ *
+ * @throws {UnsupportedError} no program of ours can be started at all
+ */
+export async function examine(): Promise<Examination> {
+  const trial = proberElf([]);
+  const files = TrialFiles.open(trial);
+  if (files === undefined)
+    throw new UnsupportedError(
+      'execution of a probe',
+      'Cannot examine this place: a program put into the temporary folder, /dev/shm or memory cannot be started: set TMPDIR to a folder that permits it',
+    );
+  try {
+    return await examineWith(files, trial);
+  } finally {
+    files.remove();
+  }
+}
+
+async function examineWith(files: TrialFiles, trial: Uint8Array): Promise<Examination> {
+  const path = files.add('trial', trial);
+  const policy = parsePolicy(TRIAL_POLICY);
+  const filter = encodeProgram(compilePolicy(policy, { arches: ['x86_64'], probe: true }).program);
+  const launcher = launcherElf(filter, { path, argv: ['trial', 'x'] });
+  const answers = askProbes(files, probesFor({ trial, launcher, filter }));
+  const place = readPlace();
+  const refused = refusedCalls(answers);
+  const library = faultOf(() => libc());
+  const isDeadly = refused.some(({ answer }) => answer.startsWith('killed'));
+  // What looks into a child loads the library and makes calls in this very process.
+  const canLook = library === undefined && !isDeadly;
+  const view = canLook ? await lookIntoChild(files, true) : NOTHING_SEEN;
+  const deadly = refused.find(({ answer }) => answer.startsWith('killed'));
+  const record = library ?? (deadly === undefined ? await tryRecord(path) : `${deadly.call} is ${deadly.answer}`);
+  const mode = answers.of('mode').results[0];
+  const noNewPrivs = answers.of('noNewPrivs').results[0];
+  return {
+    place,
+    mode: mode === undefined || mode < 0 ? undefined : mode,
+    noNewPrivs: noNewPrivs === undefined || noNewPrivs < 0 ? undefined : noNewPrivs === 1,
+    features: judgeFeatures(answers, place, view),
+    refused,
+    view,
+    faults: { library, record, run: runFault(answers, place), seal: trySealed(files, trial, filter) },
+    isStuck: record === STUCK,
+  };
+}
+
+const NOTHING_SEEN: View = { processVmReadv: false, memoryRead: false, memoryWrite: false, syscallFile: false };
+
+function faultOf(action: () => unknown): Fault {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+const STUCK = `a trial did not end within ${RECORD_TIMEOUT_MS / 1000} s`;
+
+/** Records the trial program, as `record` does. */
+async function tryRecord(path: string): Promise<Fault> {
+  const { observeCommand } = await import('../../record/notify.ts');
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Fault>((resolve) => {
+    timer = setTimeout(() => resolve(STUCK), RECORD_TIMEOUT_MS);
+  });
+  const recorded = observeCommand({ command: [path, 'x'] }).then(
+    ({ status, calls, error }): Fault => {
+      if (error !== undefined) return error.message;
+      return 'code' in status && status.code === 0 && calls > 0
+        ? undefined
+        : `the trial ended with ${JSON.stringify(status)}`;
+    },
+    (error: unknown): Fault => (error instanceof Error ? error.message : String(error)),
+  );
+  try {
+    return await Promise.race([recorded, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The launcher ran the trial program under the filter, in a child of the prober. */
+function runFault(answers: Answers<ProbeName>, place: Place): Fault {
+  if (!place.hasProc) return '/proc is not there, by which run knows the descriptors that the command inherits';
+  const [answer, detail] = confinedExecution(answers);
+  return answer === 'yes' ? undefined : `the launcher did not run a command: ${detail}`;
+}
+
+/** Seals the trial program and starts it. */
+function trySealed(files: TrialFiles, trial: Uint8Array, program: Uint8Array): Fault {
+  const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
+  const sealed = files.add('sealed', sealElf(trial, { program, policyText: TRIAL_POLICY, sha256 }).bytes);
+  const { status, signal, stderr } = spawnSync(sealed, ['x'], { encoding: 'utf8', env: {} });
+  if (status === 0) return undefined;
+  return stderr.trim() || `a sealed program was ended by ${signal ?? `status ${status}`}`;
+}
