@@ -1,6 +1,6 @@
 import { PROBE_ERRNO } from '../facts/seccomp.ts';
 import type { View } from './look.ts';
-import { NEEDED_CALLS } from './needed-calls.ts';
+import { type Command, NEEDED_CALLS } from './needed-calls.ts';
 import type { Place } from './place.ts';
 import { type Answers, type ProbeAnswer, refusalOf } from './prober.ts';
 import { ACTIONS, FLAGS, type ProbeName, TIMED_CALLS, TIMED_INSTRUCTIONS } from './probes.ts';
@@ -77,24 +77,31 @@ function filterRows(answers: Answers<ProbeName>): readonly Row[] {
     ['strict mode', '2.6.12', judge(answers.of('strict'), 0, [], [EINVAL])],
     ['filters', '3.5', tried(answers.of('filter'), 1)],
     ['by prctl', '3.5', tried(answers.of('filterByPrctl'), 1)],
-    ['for all threads at once', '3.17', threads(answers.of('threads'))],
+    ['for all threads at once', '3.17', forAllThreads(answers.of('threads'))],
+    ['in force when installed', undefined, inForce(answers.of('threads'))],
     ['without no_new_privs', undefined, tried(answers.of('filterByPrivilege'), 0)],
   ];
 }
 
+const INSTALLED = 2;
+const PROVEN = 3;
+
 /** Only our own filter answers the probe call as it does: another answer, and something pretends to install filters. */
-function threads(answer: ProbeAnswer): Judgement {
-  const INSTALLED = 2;
-  const PROVEN = 3;
+function inForce({ results }: ProbeAnswer): Judgement {
+  if (results[INSTALLED] !== 0) return ['unknown', 'none was installed'];
+  return [results[PROVEN] === -PROBE_ERRNO ? 'yes' : 'no'];
+}
+
+function forAllThreads(answer: ProbeAnswer): Judgement {
   if (answer.results[INSTALLED] !== 0) return ['no', refusalOf(answer, INSTALLED)];
-  return answer.results[PROVEN] === -PROBE_ERRNO ? ['yes'] : ['no', 'installed, but not in force'];
+  return inForce(answer)[0] === 'yes' ? ['yes'] : ['no', 'not in force'];
 }
 
 function notificationRows(answers: Answers<ProbeName>): readonly Row[] {
   const listener = answers.of('listener');
   const sizes = answers.of('call:seccomp(SECCOMP_GET_NOTIF_SIZES)');
   return [
-    ['sizes', '5.0', judge(sizes, 0, [], [EINVAL, ENOSYS])],
+    ['its sizes', '5.0', judge(sizes, 0, [], [EINVAL, ENOSYS])],
     ['a listener of our own', '5.0', tried(listener, 1)],
     [
       'SYNC_WAKE_UP',
@@ -104,18 +111,19 @@ function notificationRows(answers: Answers<ProbeName>): readonly Row[] {
   ];
 }
 
-function processRows(answers: Answers<ProbeName>, view: View): readonly Row[] {
-  const seen = (value: boolean): Judgement => [value ? 'yes' : 'no'];
+function processRows(answers: Answers<ProbeName>, view: View | undefined): readonly Row[] {
+  const seen = (what: keyof View): Judgement =>
+    view === undefined ? ['unknown', 'not tried'] : [view[what] ? 'yes' : 'no'];
   return [
     ['execution from memory (memfd)', '3.17', memoryExecution(answers)],
     ['machine code from memory', undefined, tried(answers.of('machineCode'), 2)],
     ['pidfd_open', '5.3', tried(answers.of('pidfd'), 1)],
     ['pidfd_getfd', '5.6', tried(answers.of('pidfd'), 2)],
     ['ptrace of a child', undefined, tried(answers.of('ptrace'), 1)],
-    ['process_vm_readv of a child', '3.2', seen(view.processVmReadv)],
-    ["a child's /proc/PID/mem, read", undefined, seen(view.memoryRead)],
-    ["a child's /proc/PID/mem, written", undefined, seen(view.memoryWrite)],
-    ["a child's /proc/PID/syscall", '2.6.28', seen(view.syscallFile)],
+    ['process_vm_readv of a child', '3.2', seen('processVmReadv')],
+    ['/proc/PID/mem of a child, to read', undefined, seen('memoryRead')],
+    ['/proc/PID/mem of a child, to write', undefined, seen('memoryWrite')],
+    ['/proc/PID/syscall of a child', '2.6.28', seen('syscallFile')],
   ];
 }
 
@@ -204,7 +212,7 @@ function jit(answers: Answers<ProbeName>, place: Place): Judgement {
 }
 
 /** All features, judged by the answers to the probes. */
-export function judgeFeatures(answers: Answers<ProbeName>, place: Place, view: View): readonly Feature[] {
+export function judgeFeatures(answers: Answers<ProbeName>, place: Place, view: View | undefined): readonly Feature[] {
   const action = (name: string): Row => [
     name,
     SINCE[name] ?? '3.5',
@@ -229,19 +237,23 @@ export function judgeFeatures(answers: Answers<ProbeName>, place: Place, view: V
   );
 }
 
-/** A call that Selkie needs and that does not reach the kernel. */
+/** A call that Selkie makes and that does not reach the kernel. */
 export interface RefusedCall {
   readonly call: string;
+  /** What does not work without it. */
+  readonly commands: readonly Command[];
+  /** Something kills for it, and Selkie's own process would make it. */
+  readonly isDeadly: boolean;
   /** An errno's name, or `killed by SIGSYS`. */
   readonly answer: string;
 }
 
-/** Which of the calls that Selkie needs something answers in the kernel's place. */
+/** Which of the calls that Selkie makes something answers in the kernel's place. */
 export function refusedCalls(answers: Answers<ProbeName>): readonly RefusedCall[] {
-  return Object.entries(NEEDED_CALLS).flatMap(([call, { errnos }]) => {
+  return Object.entries(NEEDED_CALLS).flatMap(([call, { errnos, commands, isOurs }]) => {
     const answer = answers.of(`call:${call}`);
     const result = answer.results[0];
     if (result !== undefined && (result >= 0 || errnos.includes(-result))) return [];
-    return [{ call, answer: refusalOf(answer, 0) }];
+    return [{ call, answer: refusalOf(answer, 0), commands, isDeadly: isOurs && answer.signal !== undefined }];
   });
 }

@@ -33,7 +33,8 @@ export interface Examination {
   readonly noNewPrivs: boolean | undefined;
   readonly features: readonly Feature[];
   readonly refused: readonly RefusedCall[];
-  readonly view: View;
+  /** undefined: looking could have killed this process. */
+  readonly view: View | undefined;
   readonly faults: { readonly library: Fault; readonly record: Fault; readonly run: Fault; readonly seal: Fault };
   /** A trial did not come to an end and is still there. */
   readonly isStuck: boolean;
@@ -72,12 +73,11 @@ async function examineWith(files: TrialFiles, trial: Uint8Array): Promise<Examin
   const place = readPlace();
   const refused = refusedCalls(answers);
   const library = faultOf(() => libc());
-  const isDeadly = refused.some(({ answer }) => answer.startsWith('killed'));
-  // What looks into a child loads the library and makes calls in this very process.
-  const canLook = library === undefined && !isDeadly;
-  const view = canLook ? await lookIntoChild(files, true) : NOTHING_SEEN;
-  const deadly = refused.find(({ answer }) => answer.startsWith('killed'));
-  const record = library ?? (deadly === undefined ? await tryRecord(path) : `${deadly.call} is ${deadly.answer}`);
+  // These trials make calls in this very process.
+  const deadly = refused.find(({ isDeadly }) => isDeadly);
+  const canTry = library === undefined && deadly === undefined;
+  const view = canTry ? await lookIntoChild(files) : undefined;
+  const record = canTry ? await tryRecord(path) : (library ?? `${deadly?.call}: ${deadly?.answer}`);
   const mode = answers.of('mode').results[0];
   const noNewPrivs = answers.of('noNewPrivs').results[0];
   return {
@@ -91,8 +91,6 @@ async function examineWith(files: TrialFiles, trial: Uint8Array): Promise<Examin
     isStuck: record === STUCK,
   };
 }
-
-const NOTHING_SEEN: View = { processVmReadv: false, memoryRead: false, memoryWrite: false, syscallFile: false };
 
 function faultOf(action: () => unknown): Fault {
   try {

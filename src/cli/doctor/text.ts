@@ -35,7 +35,7 @@ function onUs({ mode, noNewPrivs, place }: Examination): string {
 }
 
 function refusedText({ refused }: Examination): string {
-  if (refused.length === 0) return 'none of the calls that Selkie needs';
+  if (refused.length === 0) return 'none of the calls that Selkie makes';
   return refused.map(({ call, answer }) => `${call} (${answer})`).join(', ');
 }
 

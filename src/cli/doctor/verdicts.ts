@@ -1,10 +1,11 @@
 import type { Feature } from '../../kernel/features.ts';
+import type { Command } from '../../kernel/needed-calls.ts';
 import type { Examination, Fault } from './examine.ts';
 
 /** What the commands do here: each was tried; the answers to the probes say why one does not work, and what to do. */
 
 export interface Verdict {
-  readonly command: 'record' | 'run' | 'seal' | 'confine' | 'explain';
+  readonly command: Command;
   readonly works: boolean;
   readonly because: string | undefined;
   readonly todo: string | undefined;
@@ -20,127 +21,127 @@ interface Cause {
 
 /** Judges every command. */
 export function verdictsOf(examination: Examination): readonly Verdict[] {
-  const { faults, features } = examination;
-  const threads = features.find(({ name }) => name === 'for all threads at once');
-  const confine: Fault =
-    faults.library ?? (threads?.answer === 'yes' ? undefined : `seccomp(TSYNC): ${threads?.detail}`);
+  const { faults } = examination;
   return [
     verdict('record', faults.record, examination, boundaryNote(examination)),
-    verdict('run', faults.library ?? faults.run, examination, undefined),
-    verdict('seal', faults.seal, examination, undefined),
-    verdict('confine', confine, examination, undefined),
+    verdict('run', faults.library ?? faults.run, examination),
+    verdict('seal', faults.seal, examination),
+    verdict('confine', faults.library ?? threadsFault(examination), examination),
     verdict('explain', faults.record, examination, siteNote(examination)),
   ];
 }
 
-/** Which causes can stop which command, the first that is there first. */
-const CAUSES: Readonly<Record<Verdict['command'], readonly ((examination: Examination) => Cause | undefined)[]>> = {
-  record: [library, proc, filterRefused, memory, listener],
-  run: [library, proc, filterRefused, memory],
-  seal: [filterRefused],
-  confine: [library, filterRefused],
-  explain: [library, proc, filterRefused, memory, listener],
-};
-
-function verdict(
-  command: Verdict['command'],
-  fault: Fault,
-  examination: Examination,
-  note: string | undefined,
-): Verdict {
+function verdict(command: Command, fault: Fault, examination: Examination, note?: string): Verdict {
   if (fault === undefined) return { command, works: true, because: undefined, todo: undefined, note };
-  for (const causeOf of CAUSES[command]) {
-    const cause = causeOf(examination);
+  for (const causeOf of CAUSES) {
+    const cause = causeOf(examination, command);
     if (cause !== undefined) return { command, works: false, ...cause, note: undefined };
   }
-  const todo =
-    examination.refused.length > 0 ? PERMIT : 'this is not foreseen: please report it with the output of doctor --json';
+  const todo = 'nobody foresaw this: please report it with the output of selkie doctor --json';
   return { command, works: false, because: fault, todo, note: undefined };
 }
 
-const PERMIT =
-  'start this container or sandbox with a seccomp profile that permits these calls, or record elsewhere: policies and sealed binaries can be carried';
+/** What can stop a command; the first that is so here is named. */
+const CAUSES: readonly ((examination: Examination, command: Command) => Cause | undefined)[] = [
+  library,
+  proc,
+  refusedCall,
+  pretence,
+  noFilters,
+  memory,
+  listener,
+];
 
 function find(examination: Examination, name: string): Feature | undefined {
   return examination.features.find((feature) => feature.name === name);
 }
 
-function library({ faults }: Examination): Cause | undefined {
-  if (faults.library === undefined) return undefined;
+function threadsFault(examination: Examination): Fault {
+  const threads = find(examination, 'for all threads at once');
+  return threads?.answer === 'yes' ? undefined : `seccomp(SECCOMP_FILTER_FLAG_TSYNC): ${threads?.detail}`;
+}
+
+function library({ faults }: Examination, command: Command): Cause | undefined {
+  // A sealed program needs nothing of Selkie.
+  if (faults.library === undefined || command === 'seal') return undefined;
   return {
-    because: `Selkie cannot talk to the kernel from Node: ${faults.library}`,
-    todo: 'run it with Node on Linux x64, installed by npm with its optional packages; sealed binaries need none of it',
+    because: `Selkie cannot call the kernel from Node: ${faults.library}`,
+    todo: 'Node on Linux x64 with the package @koromix/koffi-linux-x64, which npm installs',
   };
 }
 
-function proc({ place }: Examination): Cause | undefined {
-  if (place.hasProc) return undefined;
-  return { because: '/proc is not mounted here, or not that of this pid namespace', todo: 'mount -t proc proc /proc' };
+function proc({ place }: Examination, command: Command): Cause | undefined {
+  if (place.hasProc || command === 'seal' || command === 'confine') return undefined;
+  return { because: '/proc is not mounted, or it is that of another pid namespace', todo: 'mount -t proc proc /proc' };
 }
 
-/** No filter can be installed at all. */
-function filterRefused(examination: Examination): Cause | undefined {
-  const filters = find(examination, 'for all threads at once');
+function refusedCall(examination: Examination, command: Command): Cause | undefined {
+  const refused = examination.refused.find(({ commands }) => commands.includes(command));
+  if (refused === undefined) return undefined;
+  return { because: `${whoRefuses(examination)} refuses ${refused.call}: ${refused.answer}`, todo: permit(command) };
+}
+
+function whoRefuses({ mode }: Examination): string {
+  return mode === 2 ? 'a filter that is on this process already' : 'a filter or a security module';
+}
+
+function permit(command: Command): string {
+  const way = 'start this container or sandbox with a profile that permits it';
+  return command === 'record' || command === 'explain' ? `${way}, or do it elsewhere and carry the policy here` : way;
+}
+
+/** An outer filter says yes to seccomp(2), and nothing is installed. */
+function pretence(examination: Examination, command: Command): Cause | undefined {
+  if (find(examination, 'in force when installed')?.answer !== 'no') return undefined;
+  return {
+    because: 'something answers seccomp(2) in the place of the kernel: it says yes, and no filter is in force',
+    todo: permit(command),
+  };
+}
+
+function noFilters(examination: Examination, command: Command): Cause | undefined {
+  const isSupervising = command === 'record' || command === 'explain' || command === 'run';
+  const filters = find(examination, isSupervising ? 'filters' : 'for all threads at once');
   if (filters?.answer === 'yes') return undefined;
-  const refused = examination.refused.filter(({ call }) => /^(prctl|seccomp)\(.*(NO_NEW_PRIVS|FILTER)/.test(call));
-  if (refused.length > 0) {
-    const calls = refused.map(({ call, answer }) => `${call}: ${answer}`).join(', ');
-    return { because: `${whoseFilter(examination)} refuses ${calls}`, todo: PERMIT };
-  }
-  if (find(examination, 'filters')?.answer === 'yes' && filters?.detail !== undefined)
-    return {
-      because: `seccomp(SECCOMP_FILTER_FLAG_TSYNC): ${filters.detail}`,
-      todo: 'Linux 3.17 or newer, and no outer filter that forbids it',
-    };
   return {
-    because: `this kernel takes no filters (${filters?.detail})`,
-    todo: 'a kernel with CONFIG_SECCOMP_FILTER (every distribution has it), and no outer filter that forbids seccomp(2)',
+    because: `this kernel takes no filter: ${filters?.detail}`,
+    todo: `Linux ${filters?.since} or newer with CONFIG_SECCOMP_FILTER`,
   };
 }
 
-function whoseFilter({ mode }: Examination): string {
-  return mode === 2 ? 'a filter that is on this process already' : 'something here (a filter or a security module)';
-}
-
-function memory(examination: Examination): Cause | undefined {
+function memory(examination: Examination, command: Command): Cause | undefined {
   const execution = find(examination, 'execution from memory (memfd)');
-  if (execution?.answer === 'yes') return undefined;
-  const refused = examination.refused.find(({ call }) => call === 'memfd_create' || call === 'execveat');
-  if (refused)
-    return { because: `${whoseFilter(examination)} refuses ${refused.call}: ${refused.answer}`, todo: PERMIT };
+  if (execution?.answer === 'yes' || command === 'seal' || command === 'confine') return undefined;
   return {
-    because: `programs in memory (memfd) cannot be executed: ${execution?.detail}`,
+    because: `a program in memory (memfd) cannot be executed: ${execution?.detail}`,
     todo: 'sysctl vm.memfd_noexec=0, or permit it in the security module',
   };
 }
 
-function listener(examination: Examination): Cause | undefined {
+function listener(examination: Examination, command: Command): Cause | undefined {
   const own = find(examination, 'a listener of our own');
-  if (own?.answer === 'yes') return undefined;
+  if (own?.answer === 'yes' || (command !== 'record' && command !== 'explain')) return undefined;
   if (own?.detail === 'EBUSY')
     return {
       because:
-        'another supervisor (a container agent, or Selkie itself) listens to this process tree already: EBUSY, the kernel permits one',
-      todo: 'do this outside of that supervisor; run, seal and confine need no listener',
+        'another supervisor (an agent of the container, or Selkie) listens already: EBUSY, one is all that the kernel permits',
+      todo: 'do it outside of that supervisor; run, seal and confine need no listener',
     };
-  const isOld = find(examination, 'NEW_LISTENER')?.answer === 'no' || find(examination, 'user_notif')?.answer === 'no';
-  if (isOld)
+  if (find(examination, 'user_notif')?.answer === 'no')
     return {
       because: 'this kernel has no user notification',
-      todo: 'Linux 5.5 or newer; policies recorded elsewhere and sealed binaries work here',
+      todo: 'Linux 5.5 or newer; policies that were recorded elsewhere work here',
     };
-  return {
-    because: `${whoseFilter(examination)} refuses seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER): ${own?.detail}`,
-    todo: PERMIT,
-  };
+  const flag = 'seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER)';
+  return { because: `${whoRefuses(examination)} refuses ${flag}: ${own?.detail}`, todo: permit(command) };
 }
 
 function boundaryNote({ view }: Examination): string | undefined {
-  if (view.memoryRead && view.memoryWrite) return undefined;
-  return "a child's /proc/PID/mem cannot be written here: where a dynamic program's own code begins is told by instruction pointers";
+  if (view?.memoryRead && view.memoryWrite) return undefined;
+  return '/proc/PID/mem of a child cannot be written: where the start of a dynamic program ends is told by instruction pointers';
 }
 
 function siteNote({ view }: Examination): string | undefined {
-  if (view.syscallFile && (view.memoryRead || view.processVmReadv)) return undefined;
-  return "a child's memory and registers cannot be read here: call sites stay unknown";
+  if (view?.syscallFile && (view.memoryRead || view.processVmReadv)) return undefined;
+  return 'memory and registers of a child cannot be read: call sites stay unknown';
 }
