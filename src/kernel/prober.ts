@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { PROBE_SLOT, type Probe, proberElf } from '../elf/stubs/prober-x86-64.ts';
 import { errnoName } from './libc.ts';
@@ -17,8 +16,6 @@ export interface ProbeAnswer {
 }
 
 const NOT_ASKED: ProbeAnswer = { results: [], signal: undefined, code: undefined };
-/** Longer than all probes together take when each is ended by its alarm would be longer than anybody waits. */
-const TIMEOUT_MS = 5000;
 
 const SIGNAL_NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(constants.signals).map(([name, number]) => [number, name]),
@@ -44,12 +41,11 @@ export function askProbes<Name extends string>(
 ): Answers<Name> {
   const names = Object.keys(probes) as Name[];
   const path = files.add('prober', proberElf(names.map((name) => probes[name])));
-  // Its own stderr is no business of the user's: a probe may be a launcher that says why it failed.
-  const { stdout } = spawnSync(path, [], { stdio: ['ignore', 'pipe', 'ignore'], timeout: TIMEOUT_MS, env: {} });
+  const { output } = files.start(path, []);
   const answers = new Map<string, ProbeAnswer>();
   names.forEach((name, index) => {
-    const slot = stdout?.subarray(index * PROBE_SLOT, (index + 1) * PROBE_SLOT);
-    if (slot?.length === PROBE_SLOT) answers.set(name, readSlot(slot));
+    const slot = output.subarray(index * PROBE_SLOT, (index + 1) * PROBE_SLOT);
+    if (slot.length === PROBE_SLOT) answers.set(name, readSlot(slot));
   });
   return new Answers(answers);
 }

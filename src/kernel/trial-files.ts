@@ -1,9 +1,19 @@
-import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type StdioOptions, spawnSync } from 'node:child_process';
+import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { closeDescriptor } from './descriptors.ts';
 import { memoryFile } from './spawn.ts';
+
+/** How a program ended, and what it wrote to the output that was asked for. */
+export interface Ended {
+  readonly status: number | null;
+  readonly signal: string | null;
+  readonly output: Buffer;
+}
+
+/** Longer than all probes take together; one that hangs is ended by its own alarm. */
+const TIMEOUT_MS = 5000;
 
 /** Where tiny programs of ours can be put so that they can be started: a temporary folder, or memory where none allows it. */
 export class TrialFiles {
@@ -27,7 +37,7 @@ export class TrialFiles {
         () => new TrialFiles(place === undefined ? undefined : mkdtempSync(join(place, 'selkie-doctor-'))),
       );
       if (files === undefined) continue;
-      if (attempt(() => spawnSync(files.add('try', program), ['x']).status) === 0) return files;
+      if (attempt(() => files.start(files.add('try', program), ['x']).status) === 0) return files;
       files.remove();
     }
     return undefined;
@@ -44,6 +54,31 @@ export class TrialFiles {
     writeFileSync(path, program);
     chmodSync(path, 0o700);
     return path;
+  }
+
+  /** Starts one of these programs and waits for its end. Its output goes to a file: for pipes libuv needs calls that a filter may refuse. */
+  start(path: string, words: readonly string[], kept: 'stdout' | 'stderr' = 'stdout'): Ended {
+    const output = this.#outputFile();
+    try {
+      const stdio: StdioOptions = [
+        'ignore',
+        ...(kept === 'stdout' ? [output.fd, 'ignore' as const] : ['ignore' as const, output.fd]),
+      ];
+      const { status, signal, error } = spawnSync(path, words, { stdio, timeout: TIMEOUT_MS, env: {} });
+      if (error !== undefined && status === null && signal === null) throw error;
+      return { status, signal, output: readFileSync(output.path) };
+    } finally {
+      closeSync(output.fd);
+    }
+  }
+
+  #outputFile(): { readonly fd: number; readonly path: string } {
+    if (this.#folder === undefined) {
+      const fd = memoryFile('selkie-output', new Uint8Array());
+      return { fd, path: `/proc/self/fd/${fd}` };
+    }
+    const path = join(this.#folder, 'output');
+    return { fd: openSync(path, 'w+'), path };
   }
 
   remove(): void {

@@ -64,7 +64,8 @@ function readText(file: string, largest?: number): string {
 /** Writes both files, joined with what was there. @throws {UsageError} `cannot_write` */
 export function writeResults(recording: Recording, options: ResultOptions): WrittenRecording {
   const { policyFile, evidenceFile, earlier, wantsFloor } = options;
-  const floor = wantsFloor ? floorOf(readFileSync(recording.images[0] ?? recording.path)) : undefined;
+  const file = wantsFloor ? commandFile(recording) : undefined;
+  const floor = file ? floorOf(file) : undefined;
   const fresh = policyFromEvidence(recording.evidence, {
     name: options.name,
     kernel: releaseOf(release()),
@@ -76,6 +77,18 @@ export function writeResults(recording: Recording, options: ResultOptions): Writ
   writeFileAtomically(policyFile, printPolicy(policy));
   const added = earlier ? namesOf(evidence).filter((name) => !namesOf(earlier.evidence).includes(name)) : [];
   return { recording, policy, policyFile, evidenceFile, floor, added };
+}
+
+/** What ran, to know its runtime: the file may have been replaced or removed meanwhile, or was one in memory only. */
+function commandFile({ images: [image], path }: Recording): Uint8Array | undefined {
+  for (const file of [image ?? path, path]) {
+    try {
+      return readFileSync(file);
+    } catch {
+      // Gone: the next one.
+    }
+  }
+  return undefined;
 }
 
 function namesOf(evidence: readonly Evidence[]): readonly string[] {

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { UnsupportedError } from '../../base/errors.ts';
 import { encodeProgram } from '../../bpf/codec.ts';
@@ -137,7 +136,7 @@ function runFault(answers: Answers<ProbeName>, place: Place): Fault {
 function trySealed(files: TrialFiles, trial: Uint8Array, program: Uint8Array): Fault {
   const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
   const sealed = files.add('sealed', sealElf(trial, { program, policyText: TRIAL_POLICY, sha256 }).bytes);
-  const { status, signal, stderr } = spawnSync(sealed, ['x'], { encoding: 'utf8', env: {} });
+  const { status, signal, output } = files.start(sealed, ['x'], 'stderr');
   if (status === 0) return undefined;
-  return stderr.trim() || `a sealed program was ended by ${signal ?? `status ${status}`}`;
+  return output.toString().trim() || `a sealed program was ended by ${signal ?? `status ${status}`}`;
 }

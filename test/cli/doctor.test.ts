@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compareInPlace, examine } from '../support/doctor.ts';
+import { scratchFolder } from '../support/folders.ts';
+import { PLACES, type Place } from '../support/places.ts';
+import { selkie } from '../support/selkie.ts';
+
+for (const place of PLACES)
+  test(`doctor says of every command what it then does: ${place.name}`, { skip: place.skip }, (context) => {
+    compareInPlace(place, scratchFolder(context));
+  });
+
+const placed = (name: string): Place => PLACES.find((place) => place.name === name) as Place;
+
+function because(place: Place, command: string, folder: string): string {
+  return examine(place, folder).commands.find((verdict) => verdict.command === command)?.because ?? 'works';
+}
+
+test('doctor names EBUSY where another listener is on us', (context) => {
+  const folder = scratchFolder(context);
+  assert.match(because(placed('another listener'), 'record', folder), /listens already: EBUSY/);
+});
+
+test('doctor names the call that a filter refuses or kills for', (context) => {
+  const folder = scratchFolder(context);
+  assert.match(because(placed('no programs in memory'), 'run', folder), /memfd_create: EPERM/);
+  const { skip } = placed('a filter that answers kill to seccomp');
+  if (skip === false)
+    assert.match(
+      because(placed('a filter that answers kill to seccomp'), 'seal', folder),
+      /seccomp\(SECCOMP_SET_MODE_FILTER\): killed by SIGSYS/,
+    );
+});
+
+test('doctor on a dyno: what is refused is listed, and commands work all the same', (context) => {
+  const report = examine(placed('a dyno'), scratchFolder(context));
+  assert.deepEqual(
+    report.refused.map(({ call }) => call),
+    ['process_vm_readv'],
+  );
+  const answer = (name: string) => report.features.find((feature) => feature.name === name)?.answer;
+  assert.equal(answer('ptrace of a child'), 'no');
+  assert.equal(answer('user namespaces'), 'no');
+  assert.equal(answer('TSYNC'), 'yes');
+  assert.equal(report.place.noNewPrivs, true);
+});
+
+test('doctor: a line for every command; under a second; nothing of it stays', () => {
+  const start = performance.now();
+  const { status, stdout } = selkie(['doctor']);
+  const elapsedMs = performance.now() - start;
+  for (const command of ['record', 'run', 'seal', 'confine', 'explain'])
+    assert.match(stdout, new RegExp(`^${command} +(works|does not work, because .+; what to do: .+)$`, 'm'));
+  assert.ok(status === 0 || status === 1);
+  // Three times the promise: other tests use the processors too.
+  assert.ok(elapsedMs < 3000, `${elapsedMs} ms`);
+  assert.equal(selkie(['doctor', 'word']).status, 2);
+});

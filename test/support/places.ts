@@ -1,0 +1,87 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { launcherElf } from '../../src/elf/stubs/launcher-x86-64.ts';
+import { buildProgram } from './builds.ts';
+import { denying } from './filters.ts';
+import { SELKIE } from './selkie.ts';
+import { missingTools } from './tools.ts';
+
+/** Places where Selkie may find itself, made on the spot: containers, sandboxes, outer filters, other users. */
+export interface Place {
+  readonly name: string;
+  readonly skip: false | string;
+  /** The words that run a command there; `folder` is writable for everybody. */
+  readonly wrap: (command: readonly string[], folder: string) => readonly string[];
+}
+
+const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+const BUBBLEWRAP = ['bwrap', '--bind', '/', '/', '--dev', '/dev', '--unshare-all'];
+
+function under(name: string, tool: string, prefix: readonly string[]): Place {
+  return { name, skip: missingTools(tool), wrap: (command) => [...prefix, ...command] };
+}
+
+/** A filter that answers EPERM to these numbers of x86-64, as root or as uid 65534. */
+function refusing(name: string, prefix: readonly string[], ...numbers: readonly number[]): Place {
+  const wrap = (command: readonly string[], folder: string): readonly string[] => {
+    const launcher = join(folder, `launcher-${numbers.join('-')}-${command.length}`);
+    const words = [...prefix, ...command];
+    writeFileSync(launcher, launcherElf(denying(...numbers), { path: '/usr/bin/env', argv: ['env', ...words] }));
+    chmodSync(launcher, 0o755);
+    return [launcher];
+  };
+  return { name, skip: missingTools('setpriv'), wrap };
+}
+
+/** A filter that answers seccomp(2), prctl(2) or both its own way; see test/programs/outer.c. */
+function outer(how: string, which: string): Place {
+  const wrap = (command: readonly string[], folder: string): readonly string[] => {
+    const { path } = buildProgram({ name: 'outer', tool: 'gcc', flags: ['-static'] }, 'outer.c', folder);
+    return [path, how, which, ...command];
+  };
+  return { name: `a filter that answers ${how} to ${which}`, skip: missingTools('gcc'), wrap };
+}
+
+/** The whole command is being recorded: its listener is the one that the kernel permits. */
+const RECORDED: Place = {
+  name: 'another listener',
+  skip: false,
+  wrap: (command, folder) => {
+    const policy = join(folder, 'outer.yaml');
+    return [process.execPath, SELKIE, 'record', '-q', '--force', '-o', policy, '--', ...command];
+  },
+};
+
+const NR = { pwrite64: 18, ptrace: 101, unshare: 272, perf_event_open: 298, process_vm_readv: 310, memfd_create: 319 };
+const LATER = { bpf: 321, execveat: 322, socketpair: 53, io_uring_setup: 425, pidfd_getfd: 438 };
+
+/** Refused on the dynos of a platform: nearly all that looks into other processes or makes namespaces. */
+const DYNO = [NR.ptrace, NR.unshare, NR.perf_event_open, NR.process_vm_readv, LATER.bpf, LATER.io_uring_setup];
+
+export const PLACES: readonly Place[] = [
+  { name: 'this machine', skip: false, wrap: (command) => command },
+  under('uid 65534', 'setpriv', NOBODY),
+  refusing('a dyno', NOBODY, ...DYNO, LATER.pidfd_getfd),
+  RECORDED,
+  under('bubblewrap', 'bwrap', [...BUBBLEWRAP, '--proc', '/proc']),
+  under('bubblewrap without /proc', 'bwrap', [...BUBBLEWRAP, '--tmpfs', '/proc']),
+  under('firejail', 'firejail', ['firejail', '--quiet', '--ignore=private-tmp']),
+  refusing('no programs in memory', NOBODY, NR.memfd_create),
+  outer('kill', 'seccomp'),
+];
+
+export const MORE_PLACES: readonly Place[] = [
+  under('no_new_privs', 'setpriv', [...NOBODY, '--no-new-privs']),
+  under('firejail without profile, with its filter', 'firejail', ['firejail', '--quiet', '--noprofile', '--seccomp']),
+  refusing('memory of others not writable', [], NR.pwrite64),
+  refusing('no execveat', NOBODY, LATER.execveat),
+  refusing('no socketpair', NOBODY, LATER.socketpair),
+  outer('1', 'seccomp'),
+  outer('0', 'seccomp'),
+  outer('22', 'prctl'),
+  outer('1', 'both'),
+  outer('kill', 'prctl'),
+  outer('kill', 'both'),
+  outer('listener', 'seccomp'),
+  outer('listener', 'prctl'),
+];
