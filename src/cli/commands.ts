@@ -53,7 +53,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'doctor',
-    usage: '',
+    usage: '[--json]',
     summary: 'what this machine, container or sandbox permits, and which commands work here',
     kind: 'tool',
     load: () => import('./commands/doctor.ts'),

@@ -37,6 +37,7 @@ function filter(rows: readonly (readonly [number, number, number, number])[]): U
   return bytes;
 }
 
+const SIGKILL = 9;
 const LOAD = 0x20;
 const JUMP_IF_EQUAL = 0x15;
 const RETURN = 6;
@@ -49,6 +50,9 @@ const NOTIFY_NO_CALL = filter([
   [RETURN, 0, 0, SECCOMP_RET_USER_NOTIF],
   [RETURN, 0, 0, SECCOMP_RET_ALLOW],
 ]);
+
+/** Ends the peer and reaps it: not every container has an init that would. */
+const endPeer: readonly ProbeStep[] = [call(NR.kill, 'peer', SIGKILL), call(NR.wait4, 'peer', 0, 0, 0)];
 
 /** Instructions of the filters that are timed. */
 export const TIMED_INSTRUCTIONS = 1000;
@@ -117,7 +121,6 @@ const execute = (program: Uint8Array, flags: number): ProbeStep[] => [
 const I386_GETPID = 20;
 const X32_BIT = 0x4000_0000;
 const PTRACE_SEIZE = 0x4206;
-const SIGKILL = 9;
 const CLONE_NEWUSER = 0x1000_0000;
 const LANDLOCK_CREATE_RULESET_VERSION = 1;
 const NOBODY = 65534;
@@ -199,9 +202,9 @@ export function probesFor({ trial, launcher, filter: program }: ProbePrograms): 
       { start: 'process' },
       call(NR.pidfd_open, 'peer', 0),
       call(NR.pidfd_getfd, { result: 1 }, 1, 0),
-      call(NR.kill, 'peer', SIGKILL),
+      ...endPeer,
     ],
-    ptrace: [{ start: 'process' }, call(NR.ptrace, PTRACE_SEIZE, 'peer', 0, 0), call(NR.kill, 'peer', SIGKILL)],
+    ptrace: [{ start: 'process' }, call(NR.ptrace, PTRACE_SEIZE, 'peer', 0, 0), ...endPeer],
     ia32: [{ nr: I386_GETPID, entry: 'int80' }],
     x32: [call(NR.getpid + X32_BIT)],
     userNamespace: [call(NR.unshare, CLONE_NEWUSER)],

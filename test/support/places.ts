@@ -58,6 +58,34 @@ const LATER = { bpf: 321, execveat: 322, socketpair: 53, io_uring_setup: 425, pi
 /** Refused on the dynos of a platform: nearly all that looks into other processes or makes namespaces. */
 const DYNO = [NR.ptrace, NR.unshare, NR.perf_event_open, NR.process_vm_readv, LATER.bpf, LATER.io_uring_setup];
 
+/** What kernels before 6.3 and 5.19 answer, by a policy of Selkie's own. */
+const OLD_KERNEL = `selkie: 1
+sets: 1
+arches: [x86_64]
+default: allow
+syscalls:
+  errno(EINVAL):
+    - memfd_create: (flags & 0x10) == 0x10
+    - seccomp: operation == 1 && (flags & 0x20) == 0x20
+  errno(ENOSYS):
+    - landlock_create_ruleset
+    - io_uring_setup
+`;
+
+/** A place under `selkie run`. */
+function policed(name: string, policy: string): Place {
+  const wrap = (command: readonly string[], folder: string): readonly string[] => {
+    const file = join(folder, 'place.yaml');
+    writeFileSync(file, policy);
+    return [process.execPath, SELKIE, 'run', '-p', file, ...command];
+  };
+  return { name, skip: false, wrap };
+}
+
+/** A pid namespace of its own, which has a setting of its own: no execution from memory files. */
+const MEMFD_NOEXEC = ['unshare', '--pid', '--fork', '--mount-proc', 'sh', '-c'];
+const SET_NOEXEC = 'echo 2 > /proc/sys/vm/memfd_noexec && exec "$@"';
+
 export const PLACES: readonly Place[] = [
   { name: 'this machine', skip: false, wrap: (command) => command },
   under('uid 65534', 'setpriv', NOBODY),
@@ -71,6 +99,8 @@ export const PLACES: readonly Place[] = [
 ];
 
 export const MORE_PLACES: readonly Place[] = [
+  policed('like Linux 5.10', OLD_KERNEL),
+  under('vm.memfd_noexec=2', 'unshare', [...MEMFD_NOEXEC, SET_NOEXEC, 'sh']),
   under('no_new_privs', 'setpriv', [...NOBODY, '--no-new-privs']),
   under('firejail without profile, with its filter', 'firejail', ['firejail', '--quiet', '--noprofile', '--seccomp']),
   refusing('memory of others not writable', [], NR.pwrite64),

@@ -12,7 +12,7 @@ import {
   type RefusedCall,
   refusedCalls,
 } from '../../kernel/features.ts';
-import { libc } from '../../kernel/libc.ts';
+import { isSupportedMachine, libc } from '../../kernel/libc.ts';
 import { lookIntoChild, type View } from '../../kernel/look.ts';
 import { type Place, readPlace } from '../../kernel/place.ts';
 import { type Answers, askProbes } from '../../kernel/prober.ts';
@@ -46,9 +46,14 @@ const RECORD_TIMEOUT_MS = 5000;
 /**
  * Examines this machine and this place. Nothing is changed: what would change a process is done in others.
  *
- * @throws {UnsupportedError} no program of ours can be started at all
+ * @throws {UnsupportedError} not Linux on x86-64, or no program of ours can be started at all
  */
 export async function examine(): Promise<Examination> {
+  if (!isSupportedMachine())
+    throw new UnsupportedError(
+      'system calls',
+      `Cannot record, run, confine or explain: found ${process.platform} on ${process.arch}, wanted linux on x64; policies can be written, simulated and sealed into x86-64 binaries here`,
+    );
   const trial = proberElf([]);
   const files = TrialFiles.open(trial);
   if (files === undefined)
