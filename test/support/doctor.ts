@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Place } from './places.ts';
-import { type Finished, runCommand, SELKIE, selkie } from './selkie.ts';
+import { type Finished, ROOT, runCommand, SELKIE, selkie } from './selkie.ts';
 
 /** Holds what `selkie doctor` says in a place against what the commands do there. */
 
@@ -44,6 +44,18 @@ export function examine(place: Place, folder: string): Report {
   return report;
 }
 
+/** What `confine` does in the kernel, on all threads of a real Node process: exit code 0 when its own filter answers. */
+const CONFINE = `
+import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION } from '${ROOT}build/src/facts/seccomp.js';
+import { NR } from '${ROOT}build/src/kernel/abi.js';
+import { trySyscall } from '${ROOT}build/src/kernel/libc.js';
+import { hasNoNewPrivs, installFilter, setNoNewPrivs } from '${ROOT}build/src/kernel/seccomp.js';
+import { denying } from '${ROOT}build/test/support/filters.js';
+if (hasNoNewPrivs() === false) setNoNewPrivs();
+installFilter(denying(), 1, false);
+process.exitCode = trySyscall(NR.seccomp, PROBE_OPERATION, PROBE_ARGUMENT, null) === -PROBE_ERRNO ? 0 : 1;
+`;
+
 /** Whether the commands really work there: each does its work on /bin/true. */
 export function tryCommands(place: Place, folder: string): Readonly<Record<string, boolean>> {
   const policy = join(folder, 'policy.yaml');
@@ -58,6 +70,7 @@ export function tryCommands(place: Place, folder: string): Readonly<Record<strin
     record: record.status === 0 && existsSync(recorded),
     run: runIn(place, [...node, 'run', '-p', policy, '/bin/true'], folder).status === 0,
     seal: runIn(place, [sealed], folder).status === 0,
+    confine: runIn(place, [process.execPath, '--input-type=module', '-e', CONFINE], folder).status === 0,
   };
 }
 

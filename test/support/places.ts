@@ -98,7 +98,11 @@ export const PLACES: readonly Place[] = [
   outer('kill', 'seccomp'),
 ];
 
+/** Neither the temporary folder nor /dev/shm can be written: probes are started from memory. */
+const NO_TEMPORARY = ['--ro-bind', '/dev/shm', '/dev/shm', '--setenv', 'TMPDIR', '/nonexistent'];
+
 export const MORE_PLACES: readonly Place[] = [
+  under('no temporary folder', 'bwrap', [...BUBBLEWRAP, '--proc', '/proc', ...NO_TEMPORARY]),
   policed('like Linux 5.10', OLD_KERNEL),
   under('vm.memfd_noexec=2', 'unshare', [...MEMFD_NOEXEC, SET_NOEXEC, 'sh']),
   under('no_new_privs', 'setpriv', [...NOBODY, '--no-new-privs']),
