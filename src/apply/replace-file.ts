@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { readBounded } from '../kernel/files.ts';
 import { isSupportedMachine } from '../kernel/libc.ts';
-import { copyExtendedAttributes } from '../kernel/xattr.ts';
+import { copyExtendedAttributes, hasFileCapabilities } from '../kernel/xattr.ts';
 
 /** Files that are read whole and replaced in one step. */
 
@@ -14,6 +14,8 @@ export interface SourceFile {
   readonly path: string;
   readonly bytes: Uint8Array;
   readonly stat: fs.Stats;
+  /** What executing it gives that its caller does not have; its replacement would lose it, or give it to other code. */
+  readonly privilege: 'setuid' | 'setgid' | 'file capabilities' | undefined;
 }
 
 /** Where a result goes. */
@@ -33,10 +35,17 @@ export function readSource(path: string): SourceFile {
     const stat = fs.fstatSync(fd);
     if (!stat.isFile())
       throw new UsageError('not_a_file', `Cannot read "${path}": found a folder or a device, wanted a regular file`);
-    return { path: real, bytes: attempt('unreadable', `Cannot read "${path}"`, () => readBounded(fd, path)), stat };
+    const bytes = attempt('unreadable', `Cannot read "${path}"`, () => readBounded(fd, path));
+    return { path: real, bytes, stat, privilege: privilegeOf(fd, stat) };
   } finally {
     fs.closeSync(fd);
   }
+}
+
+function privilegeOf(fd: number, { mode }: fs.Stats): SourceFile['privilege'] {
+  if ((mode & 0o4000) !== 0) return 'setuid';
+  if ((mode & 0o2000) !== 0) return 'setgid';
+  return isSupportedMachine() && hasFileCapabilities(fd) ? 'file capabilities' : undefined;
 }
 
 /** @throws UsageError `output_exists` when something stands at the path and may not be replaced. */

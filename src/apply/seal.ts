@@ -10,7 +10,7 @@ export interface OutputOptions {
   readonly output?: string;
   /** Replace the binary itself. */
   readonly inPlace?: boolean;
-  /** Replace an output that exists. */
+  /** Replace an output that exists; `sealFile` also a filter that the binary holds already. */
   readonly force?: boolean;
 }
 
@@ -36,7 +36,7 @@ export interface SealFileResult {
  * Seals a program into a file (`BINARY.sealed` when nothing else is said) that keeps its mode, owner and extended attributes. The file
  * appears whole or not at all.
  *
- * @throws ElfError as sealElf does; `elf_privileged` for setuid and setgid programs
+ * @throws ElfError as sealElf does; `elf_privileged` for programs with setuid, setgid or file capabilities
  * @throws UsageError `output_exists`, `no_such_file`, `not_a_file`, `unreadable`, `unwritable`, `output_twice`
  */
 export function sealFile(options: SealFileOptions): SealFileResult {
@@ -45,12 +45,13 @@ export function sealFile(options: SealFileOptions): SealFileResult {
   requireFree(destination);
   requireUnprivileged(options.binary, source);
   const { program, policyText } = options;
-  const sealed = naming(options.binary, () => sealElf(source.bytes, { program, policyText, sha256 }));
+  const original = options.force === true ? originalOf(options.binary, source) : source.bytes;
+  const sealed = naming(options.binary, () => sealElf(original, { program, policyText, sha256 }));
   const lost = writeLike(source, destination, sealed.bytes);
   return {
     path: destination.path,
     layout: sealed.layout,
-    originalSize: source.bytes.length,
+    originalSize: original.length,
     size: sealed.bytes.length,
     warnings: [...sealed.warnings, ...lost],
   };
@@ -84,6 +85,11 @@ function sha256(bytes: Uint8Array): Uint8Array {
   return createHash('sha256').update(bytes).digest();
 }
 
+/** The file without the filter that it holds already, if any. */
+function originalOf(path: string, { bytes }: SourceFile): Uint8Array {
+  return naming(path, () => (inspectElf(bytes) === undefined ? bytes : unsealElf(bytes, sha256)));
+}
+
 function destinationOf(source: SourceFile, options: OutputOptions, fallback: string): Destination {
   if (options.inPlace === true) {
     if (options.output !== undefined) {
@@ -94,13 +100,11 @@ function destinationOf(source: SourceFile, options: OutputOptions, fallback: str
   return { path: options.output ?? fallback, force: options.force ?? false };
 }
 
-function requireUnprivileged(path: string, source: SourceFile): void {
-  const bits = source.stat.mode & 0o6000;
-  if (bits === 0) return;
-  const kind = (bits & 0o4000) !== 0 ? 'setuid' : 'setgid';
+function requireUnprivileged(path: string, { privilege }: SourceFile): void {
+  if (privilege === undefined) return;
   throw new ElfError(
     'elf_privileged',
-    `Cannot seal "${path}": it is a ${kind} program, whose file must stay as its package made it: seal an unprivileged copy`,
+    `Cannot seal "${path}": it is a program with ${privilege}, whose file must stay as its package made it: seal an unprivileged copy`,
   );
 }
 

@@ -51,7 +51,7 @@ export function sealElf(original: Uint8Array, payload: SealPayload): SealResult 
   if (hasSeal(elf)) {
     throw new ElfError(
       'elf_sealed',
-      'Cannot seal the ELF file: it is sealed already; `selkie unseal` gives the original back',
+      'Cannot seal the ELF file: it is sealed already: --force replaces its filter, `selkie unseal` gives the original back',
     );
   }
   requireCounts(elf);

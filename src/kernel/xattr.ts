@@ -10,6 +10,11 @@ const NR_FLISTXATTR = 196;
 /** XATTR_LIST_MAX and XATTR_SIZE_MAX of include/uapi/linux/limits.h. */
 const MAX_BYTES = 65536;
 
+/** Whether a file gives whoever executes it capabilities: setcap(8). False where the file system has no attributes. */
+export function hasFileCapabilities(fd: number): boolean {
+  return attributeNames(fd).includes('security.capability');
+}
+
 /**
  * Copies every extended attribute that the caller may see (ACLs, capabilities, user attributes) from one open file to another.
  *
@@ -17,11 +22,18 @@ const MAX_BYTES = 65536;
  * @throws {UnsupportedError} on another system or CPU
  */
 export function copyExtendedAttributes(from: number, to: number): string[] {
+  return attributeNames(from).filter((name) => !copyOne(name, from, to));
+}
+
+function attributeNames(fd: number): string[] {
+  // Safe because: `list` is ours, as long as stated, and referenced until the call is over.
   const list = new Uint8Array(MAX_BYTES);
-  const size = trySyscall(NR_FLISTXATTR, from, list, list.length);
+  const size = trySyscall(NR_FLISTXATTR, fd, list, list.length);
   if (size <= 0) return [];
-  const names = new TextDecoder().decode(list.subarray(0, size)).split('\0');
-  return names.filter((name) => name !== '' && !copyOne(name, from, to));
+  return new TextDecoder()
+    .decode(list.subarray(0, size))
+    .split('\0')
+    .filter((name) => name !== '');
 }
 
 function copyOne(name: string, from: number, to: number): boolean {

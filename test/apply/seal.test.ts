@@ -78,10 +78,43 @@ test('setuid and setgid programs are refused with the reason', { skip }, () => {
     [0o2755, 'setgid'],
   ] as const) {
     const { binary } = place(mode);
-    const refusal = { name: 'ElfError', code: 'elf_privileged', message: new RegExp(`is a ${word} program`) };
+    const refusal = { name: 'ElfError', code: 'elf_privileged', message: new RegExp(`program with ${word},`) };
     assert.throws(() => sealFile({ binary, program, policyText }), refusal);
     assert.ok(!fs.existsSync(`${binary}.sealed`));
   }
+});
+
+test('a program with file capabilities is refused with the reason', {
+  skip: skip || missingTools('setcap') || (isRoot ? false : 'needs root'),
+}, () => {
+  const { binary } = place();
+  assert.equal(spawnSync('setcap', ['cap_net_raw+ep', binary]).status, 0);
+  const refusal = { name: 'ElfError', code: 'elf_privileged', message: /program with file capabilities,/ };
+  assert.throws(() => sealFile({ binary, program, policyText }), refusal);
+  assert.throws(() => sealFile({ binary, program, policyText, inPlace: true, force: true }), refusal);
+  assert.ok(fs.readFileSync(binary).equals(original));
+});
+
+test('a sealed file is refused, and by force sealed anew from its original', { skip }, () => {
+  const { binary } = place();
+  const { path, size } = sealFile({ binary, program, policyText });
+  const once = fs.readFileSync(path);
+  assert.throws(() => sealFile({ binary: path, program, policyText }), { name: 'ElfError', message: /sealed already/ });
+  assert.throws(() => sealFile({ binary: path, program, policyText, inPlace: true }), { message: /--force/ });
+  assert.ok(fs.readFileSync(path).equals(once));
+  const again = sealFile({
+    binary: path,
+    program: denying(NR.getppid),
+    policyText: 'other',
+    inPlace: true,
+    force: true,
+  });
+  assert.equal(again.originalSize, original.length);
+  assert.ok(Math.abs(again.size - size) < 64, 'one filter, not two');
+  assert.equal(inspectFile(path)?.policyText, 'other');
+  assert.equal(spawnSync(path).status, 7, 'uname is allowed now');
+  unsealFile({ binary: path, inPlace: true });
+  assert.ok(fs.readFileSync(path).equals(original));
 });
 
 test('missing files, folders, devices and bad binaries are refused by path; no output, no temporary file', {

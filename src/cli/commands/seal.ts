@@ -27,7 +27,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
     .requiredOption('-p, --policy <file>', 'the policy (start: is left out: the filter takes effect after it)')
     .option('-o, --output <file>', 'where to write (default: BIN.sealed)')
     .option('--in-place', 'replace the binary itself')
-    .option('--force', 'replace an output that exists')
+    .option('--force', 'replace an output that exists, and a filter that BIN holds already')
     .option('--json', 'one JSON object')
     .option('-q, --quiet', 'say nothing');
   const parsed = parseWords<Options>(parser, words);
