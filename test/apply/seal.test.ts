@@ -104,7 +104,7 @@ test('a sealed file is refused, and by force sealed anew from its original', { s
   assert.ok(fs.readFileSync(path).equals(once));
   const again = sealFile({
     binary: path,
-    program: denying(NR.getppid),
+    program: denying(NR.socket),
     policyText: 'other',
     inPlace: true,
     force: true,

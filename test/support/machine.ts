@@ -1,0 +1,107 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { compileC } from './programs.ts';
+import { ROOT } from './selkie.ts';
+
+/** Other kernels: Debian's own, booted under qemu with a file system in memory that runs what a test put there. */
+
+const MIRROR = 'https://deb.debian.org/debian';
+const MACHINE_TIMEOUT_MS = 600_000;
+
+function download(url: string): Buffer {
+  return execFileSync('curl', ['-fsSL', '--retry', '3', url], { maxBuffer: 1 << 28 });
+}
+
+/** The newest cloud kernel of a Debian release, downloaded once. @returns the path of its vmlinuz, and its release */
+export function debianKernel(suite: string): { readonly path: string; readonly release: string } {
+  const cache = join(tmpdir(), 'selkie-kernels', suite);
+  if (!existsSync(cache)) {
+    const index = execFileSync('xz', ['-dc'], {
+      input: download(`${MIRROR}/dists/${suite}/main/binary-amd64/Packages.xz`),
+      maxBuffer: 1 << 28,
+    }).toString();
+    const entries = index.split('\n\n').filter((entry) => /^Package: linux-image-[\d.]+-\d+-cloud-amd64\n/.test(entry));
+    const entry = entries.at(-1) ?? '';
+    const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(entry)?.[1] ?? '';
+    const bytes = download(`${MIRROR}/${field('Filename')}`);
+    if (createHash('sha256').update(bytes).digest('hex') !== field('SHA256'))
+      throw new Error(`${field('Filename')}: wrong SHA-256`);
+    mkdirSync(`${cache}.new`, { recursive: true });
+    writeFileSync(`${cache}.new/image.deb`, bytes);
+    execFileSync('dpkg-deb', ['-x', `${cache}.new/image.deb`, `${cache}.new`]);
+    renameSync(`${cache}.new`, cache);
+  }
+  const name = readdirSync(join(cache, 'boot')).find((file) => file.startsWith('vmlinuz-')) ?? '';
+  return { path: join(cache, 'boot', name), release: name.slice('vmlinuz-'.length) };
+}
+
+/** A file system in memory under construction. */
+export class GuestFiles {
+  readonly folder: string;
+  readonly #cases: string[] = [];
+
+  constructor(folder: string) {
+    this.folder = folder;
+    mkdirSync(folder, { recursive: true });
+    compileC(dirname(folder), 'init', readFileSync(join(ROOT, 'test/programs/init.c'), 'utf8'), ['-static']);
+    cpSync(join(dirname(folder), 'init'), join(folder, 'init'));
+  }
+
+  /** Copies a file or folder of this machine to the same path there. */
+  addHostPath(path: string): void {
+    if (existsSync(join(this.folder, path))) return;
+    mkdirSync(dirname(join(this.folder, path)), { recursive: true });
+    cpSync(path, join(this.folder, path), { recursive: true, dereference: true });
+  }
+
+  /** Adds an executable at /NAME, and the libraries that ldd names. */
+  addProgram(name: string, file: string): void {
+    cpSync(file, join(this.folder, name), { dereference: true });
+    const { stdout } = spawnSync('ldd', [file], { encoding: 'utf8' });
+    for (const match of stdout.matchAll(/(\/\S+)/g)) if (match[1] !== undefined) this.addHostPath(match[1]);
+  }
+
+  /** Adds a command line to run. */
+  addCase(label: string, ...words: readonly string[]): void {
+    this.#cases.push([label, ...words].join('\t'));
+  }
+
+  /** Packs all. @returns the path of the archive, a newc cpio */
+  pack(): string {
+    writeFileSync(join(this.folder, 'cases'), `${this.#cases.join('\n')}\n`);
+    const archive = `${this.folder}.cpio`;
+    execFileSync('sh', ['-c', 'find . | cpio -o -H newc --quiet > "$1"', 'sh', archive], { cwd: this.folder });
+    return archive;
+  }
+}
+
+/** How a case ended there. */
+export interface CaseResult {
+  /** Exit code, or 128 + signal. */
+  readonly status: number;
+  readonly output: string;
+}
+
+/** Boots a kernel and runs the cases. @returns what each label did @throws {Error} where the machine does not come to its end */
+export function runMachine(kernel: string, archive: string): ReadonlyMap<string, CaseResult> {
+  const words = ['-M', 'q35', '-cpu', 'max', '-accel', 'tcg', '-m', '2048', '-display', 'none', '-no-reboot'];
+  const boot = ['-kernel', kernel, '-initrd', archive, '-append', 'console=ttyS0 quiet loglevel=0 panic=-1'];
+  const { stdout } = spawnSync('qemu-system-x86_64', [...words, '-serial', 'stdio', ...boot], {
+    encoding: 'latin1',
+    timeout: MACHINE_TIMEOUT_MS,
+    maxBuffer: 1 << 26,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const text = /\nbegin\r?\n(.*)\nend\r?\n/s.exec(stdout)?.[1];
+  if (text === undefined) throw new Error(`the machine did not come to its end: ${stdout.slice(-2000)}`);
+  const results = new Map<string, CaseResult>();
+  for (const match of text.matchAll(/^case (\S+) (-?\d+) ([0-9a-f]*)\r?$/gm)) {
+    const word = Number(match[2]);
+    const status = (word & 0x7f) === 0 ? (word >> 8) & 0xff : 128 + (word & 0x7f);
+    results.set(match[1] ?? '', { status, output: Buffer.from(match[3] ?? '', 'hex').toString() });
+  }
+  return results;
+}
