@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { compareInPlace, examine } from '../support/doctor.ts';
+import { compareInPlace, examine, type Report, runIn } from '../support/doctor.ts';
+import { denying, encode } from '../support/filters.ts';
 import { scratchFolder } from '../support/folders.ts';
-import { MORE_PLACES, type Place } from '../support/places.ts';
+import { loadCpus } from '../support/load.ts';
+import { below, MORE_PLACES, PLACES, type Place } from '../support/places.ts';
+import { missingTools } from '../support/tools.ts';
 
 for (const place of MORE_PLACES)
   test(`doctor says of every command what it then does: ${place.name}`, { skip: place.skip }, (context) => {
@@ -18,4 +22,48 @@ test('on an old kernel what it lacks is said, and that commands work all the sam
     commands.filter(({ works }) => !works),
     [],
   );
+});
+
+const answerIn = (report: Report, name: string) => report.features.find((feature) => feature.name === name)?.answer;
+/** What other people's tools say of the same. */
+const WITNESSES: readonly (readonly [feature: string, command: readonly string[]])[] = [
+  ['ptrace of a child', ['/usr/bin/strace', '-o', '/dev/null', '/bin/true']],
+  ['user namespaces', ['/usr/bin/unshare', '-U', '/bin/true']],
+];
+
+for (const place of [...PLACES, ...MORE_PLACES])
+  test(`doctor agrees with strace and unshare: ${place.name}`, {
+    skip: place.skip || missingTools('strace'),
+  }, (context) => {
+    const folder = scratchFolder(context);
+    const report = examine(place, folder);
+    for (const [feature, command] of WITNESSES)
+      assert.equal(answerIn(report, feature), runIn(place, command, folder).status === 0 ? 'yes' : 'no', feature);
+  });
+
+test('the actions are those that the kernel lists', (context) => {
+  const { features } = examine(PLACES[0] as Place, scratchFolder(context));
+  const actions = features
+    .filter(({ group, answer }) => group === 'actions' && answer === 'yes')
+    .map(({ name }) => name);
+  const listed = readFileSync('/proc/sys/kernel/seccomp/actions_avail', 'utf8').trim().split(' ');
+  assert.deepEqual(actions.sort(), listed.sort());
+});
+
+/** Makes all answers of a filter depend on arguments, as far as the kernel knows. */
+const LOAD_FIRST_ARGUMENT = encode([[0x20, 0, 0, 16]]);
+
+test('the bitmap of allowed calls is of no use below a filter that reads arguments, whatever else runs', (context) => {
+  const folder = scratchFolder(context);
+  const reading = below('reading', Buffer.concat([LOAD_FIRST_ARGUMENT, denying()]));
+  const plain = below('plain', denying());
+  const stop = loadCpus(2);
+  try {
+    for (let round = 0; round < 5; round += 1) {
+      assert.equal(answerIn(examine(plain, folder), 'bitmap of allowed calls'), 'yes');
+      assert.equal(answerIn(examine(reading, folder), 'bitmap of allowed calls'), 'no');
+    }
+  } finally {
+    stop();
+  }
 });

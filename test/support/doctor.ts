@@ -17,7 +17,12 @@ interface Verdict {
 
 export interface Report {
   readonly commands: readonly Verdict[];
-  readonly features: readonly { readonly name: string; readonly answer: string; readonly detail?: string }[];
+  readonly features: readonly {
+    readonly group: string;
+    readonly name: string;
+    readonly answer: string;
+    readonly detail?: string;
+  }[];
   readonly refused: readonly { readonly call: string; readonly answer: string }[];
   readonly place: Readonly<Record<string, unknown>>;
 }

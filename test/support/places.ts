@@ -21,17 +21,21 @@ function under(name: string, tool: string, prefix: readonly string[]): Place {
   return { name, skip: missingTools(tool), wrap: (command) => [...prefix, ...command] };
 }
 
-/** A filter that answers EPERM to these numbers of x86-64, as root or as uid 65534. */
-function refusing(name: string, prefix: readonly string[], ...numbers: readonly number[]): Place {
+/** A place below a filter, which must answer the probe call. */
+export function below(name: string, filter: Uint8Array, prefix: readonly string[] = []): Place {
   const wrap = (command: readonly string[], folder: string): readonly string[] => {
-    const launcher = join(folder, `launcher-${numbers.join('-')}-${command.length}`);
-    const words = [...prefix, ...command];
-    writeFileSync(launcher, launcherElf(denying(...numbers), { path: '/usr/bin/env', argv: ['env', ...words] }));
+    const launcher = join(folder, `launcher-${command.length}`);
+    const words = ['env', ...prefix, ...command];
+    writeFileSync(launcher, launcherElf(filter, { path: '/usr/bin/env', argv: words }));
     chmodSync(launcher, 0o755);
     return [launcher];
   };
   return { name, skip: missingTools('setpriv'), wrap };
 }
+
+/** A filter that answers EPERM to these numbers of x86-64, as root or as uid 65534. */
+const refusing = (name: string, prefix: readonly string[], ...numbers: readonly number[]): Place =>
+  below(name, denying(...numbers), prefix);
 
 /** A filter that answers seccomp(2), prctl(2) or both its own way; see test/programs/outer.c. */
 function outer(how: string, which: string): Place {
