@@ -39,11 +39,14 @@ export function askProbes<Name extends string>(
   files: TrialFiles,
   probes: Readonly<Record<Name, Probe>>,
 ): Answers<Name> {
-  const names = Object.keys(probes) as Name[];
-  const path = files.add('prober', proberElf(names.map((name) => probes[name])));
-  const { output } = files.start(path, []);
+  const path = files.add('prober', proberElf(Object.values<Probe>(probes)));
+  return readAnswers(probes, files.start(path, []).output);
+}
+
+/** Reads what the prober wrote; it may have been ended early. */
+export function readAnswers<Name extends string>(probes: Readonly<Record<Name, Probe>>, output: Buffer): Answers<Name> {
   const answers = new Map<string, ProbeAnswer>();
-  names.forEach((name, index) => {
+  Object.keys(probes).forEach((name, index) => {
     const slot = output.subarray(index * PROBE_SLOT, (index + 1) * PROBE_SLOT);
     if (slot.length === PROBE_SLOT) answers.set(name, readSlot(slot));
   });

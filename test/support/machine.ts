@@ -83,6 +83,8 @@ export interface CaseResult {
   /** Exit code, or 128 + signal. */
   readonly status: number;
   readonly output: string;
+  /** The same as it was written. */
+  readonly bytes: Buffer;
 }
 
 /** Boots a kernel and runs the cases. @returns what each label did @throws {Error} where the machine does not come to its end */
@@ -101,7 +103,8 @@ export function runMachine(kernel: string, archive: string): ReadonlyMap<string,
   for (const match of text.matchAll(/^case (\S+) (-?\d+) ([0-9a-f]*)\r?$/gm)) {
     const word = Number(match[2]);
     const status = (word & 0x7f) === 0 ? (word >> 8) & 0xff : 128 + (word & 0x7f);
-    results.set(match[1] ?? '', { status, output: Buffer.from(match[3] ?? '', 'hex').toString() });
+    const bytes = Buffer.from(match[3] ?? '', 'hex');
+    results.set(match[1] ?? '', { status, output: bytes.toString(), bytes });
   }
   return results;
 }
