@@ -242,18 +242,21 @@ export interface RefusedCall {
   readonly call: string;
   /** What does not work without it. */
   readonly commands: readonly Command[];
-  /** Something kills for it, and Selkie's own process would make it. */
+  /** Something kills for it. */
   readonly isDeadly: boolean;
+  /** Which commands it would kill. */
+  readonly kills: readonly Command[];
   /** An errno's name, or `killed by SIGSYS`. */
   readonly answer: string;
 }
 
 /** Which of the calls that Selkie makes something answers in the kernel's place. */
 export function refusedCalls(answers: Answers<ProbeName>): readonly RefusedCall[] {
-  return Object.entries(NEEDED_CALLS).flatMap(([call, { errnos, commands, isOurs }]) => {
+  return Object.entries(NEEDED_CALLS).flatMap(([call, { errnos, commands, ours }]) => {
     const answer = answers.of(`call:${call}`);
     const result = answer.results[0];
     if (result !== undefined && (result >= 0 || errnos.includes(-result))) return [];
-    return [{ call, answer: refusalOf(answer, 0), commands, isDeadly: isOurs && answer.signal !== undefined }];
+    const isDeadly = answer.signal !== undefined;
+    return [{ call, answer: refusalOf(answer, 0), commands, isDeadly, kills: isDeadly ? ours : [] }];
   });
 }

@@ -22,8 +22,8 @@ export interface NeededCall {
   readonly errnos: readonly number[];
   /** Which commands do not work without it. */
   readonly commands: readonly Command[];
-  /** Made by Selkie's own process: a filter that kills for it kills Selkie. */
-  readonly isOurs: boolean;
+  /** In which of them Selkie's own process makes it: a filter that kills for it kills Selkie there. */
+  readonly ours: readonly Command[];
 }
 
 const ESRCH = 3;
@@ -39,40 +39,40 @@ const SUPERVISING: readonly Command[] = ['record', 'explain'];
 
 function needed(
   commands: readonly Command[],
-  isOurs: boolean,
+  ours: readonly Command[],
   nr: number,
   args: readonly ProbeArgument[],
   ...errnos: readonly number[]
 ): NeededCall {
-  return { step: { nr, args }, errnos, commands, isOurs };
+  return { step: { nr, args }, errnos, commands, ours };
 }
 
 /** In the order in which they are blamed. Calls without which something is only less good belong to no command. */
 export const NEEDED_CALLS: Readonly<Record<string, NeededCall>> = {
-  'prctl(PR_SET_NO_NEW_PRIVS)': needed(ALL, false, NR.prctl, [abi.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0]),
-  'seccomp(SECCOMP_SET_MODE_FILTER)': needed(ALL, false, NR.seccomp, [abi.SECCOMP_SET_MODE_FILTER, 0, 0], EFAULT),
+  'prctl(PR_SET_NO_NEW_PRIVS)': needed(ALL, [], NR.prctl, [abi.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0]),
+  'seccomp(SECCOMP_SET_MODE_FILTER)': needed(ALL, [], NR.seccomp, [abi.SECCOMP_SET_MODE_FILTER, 0, 0], EFAULT),
   'seccomp(SECCOMP_GET_NOTIF_SIZES)': needed(
     SUPERVISING,
-    true,
+    SUPERVISING,
     NR.seccomp,
     [abi.SECCOMP_GET_NOTIF_SIZES, 0, { memory: 0 }],
     EINVAL,
   ),
-  memfd_create: needed(FROM_MEMORY, true, NR.memfd_create, [0, 0], EFAULT),
-  execve: needed(FROM_MEMORY, false, NR.execve, [0, 0, 0], EFAULT),
-  execveat: needed(['run'], true, NR.execveat, [-1, EMPTY, 0, 0, abi.AT_EMPTY_PATH], EBADF, EFAULT),
-  fcntl: needed(FROM_MEMORY, true, NR.fcntl, [-1, abi.F_GETFD, 0], EBADF),
-  socketpair: needed(SUPERVISING, true, NR.socketpair, [AF_UNIX, SOCK_SEQPACKET, 0, { memory: 0 }]),
-  sendmsg: needed(SUPERVISING, false, NR_SENDMSG, [-1, 0, 0], EBADF),
-  recvmsg: needed(SUPERVISING, true, NR.recvmsg, [-1, 0, 0], EBADF),
-  eventfd2: needed(SUPERVISING, true, NR.eventfd2, [0, 0]),
-  ioctl: needed(SUPERVISING, true, NR.ioctl, [-1, 0, 0], EBADF),
-  poll: needed(SUPERVISING, true, NR.poll, [0, 0, 0], EINTR),
-  wait4: needed(SUPERVISING, true, NR.wait4, [-1, 0, WNOHANG, 0], ECHILD),
-  kill: needed(SUPERVISING, true, NR.kill, [NO_PROCESS, 0], ESRCH),
-  'prctl(PR_SET_PDEATHSIG)': needed([], false, NR.prctl, [PR_SET_PDEATHSIG, 0]),
-  'prctl(PR_SET_CHILD_SUBREAPER)': needed([], false, NR.prctl, [PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0]),
-  pread64: needed([], true, NR.pread64, [-1, 0, 0, 0], EBADF),
-  pwrite64: needed([], true, NR.pwrite64, [-1, 0, 0, 0], EBADF),
-  process_vm_readv: needed([], true, NR.process_vm_readv, [-1, 0, 0, 0, 0, 1], EINVAL),
+  memfd_create: needed(FROM_MEMORY, FROM_MEMORY, NR.memfd_create, [0, 0], EFAULT),
+  execve: needed(FROM_MEMORY, [], NR.execve, [0, 0, 0], EFAULT),
+  execveat: needed(['run'], ['run'], NR.execveat, [-1, EMPTY, 0, 0, abi.AT_EMPTY_PATH], EBADF, EFAULT),
+  fcntl: needed(FROM_MEMORY, FROM_MEMORY, NR.fcntl, [-1, abi.F_GETFD, 0], EBADF),
+  socketpair: needed(SUPERVISING, SUPERVISING, NR.socketpair, [AF_UNIX, SOCK_SEQPACKET, 0, { memory: 0 }]),
+  sendmsg: needed(SUPERVISING, [], NR_SENDMSG, [-1, 0, 0], EBADF),
+  recvmsg: needed(SUPERVISING, SUPERVISING, NR.recvmsg, [-1, 0, 0], EBADF),
+  eventfd2: needed(SUPERVISING, SUPERVISING, NR.eventfd2, [0, 0]),
+  ioctl: needed(SUPERVISING, SUPERVISING, NR.ioctl, [-1, 0, 0], EBADF),
+  poll: needed(SUPERVISING, SUPERVISING, NR.poll, [0, 0, 0], EINTR),
+  wait4: needed(SUPERVISING, SUPERVISING, NR.wait4, [-1, 0, WNOHANG, 0], ECHILD),
+  kill: needed(SUPERVISING, SUPERVISING, NR.kill, [NO_PROCESS, 0], ESRCH),
+  'prctl(PR_SET_PDEATHSIG)': needed([], [], NR.prctl, [PR_SET_PDEATHSIG, 0]),
+  'prctl(PR_SET_CHILD_SUBREAPER)': needed([], [], NR.prctl, [PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0]),
+  pread64: needed([], SUPERVISING, NR.pread64, [-1, 0, 0, 0], EBADF),
+  pwrite64: needed([], SUPERVISING, NR.pwrite64, [-1, 0, 0, 0], EBADF),
+  process_vm_readv: needed([], [], NR.process_vm_readv, [-1, 0, 0, 0, 0, 1], EINVAL),
 };

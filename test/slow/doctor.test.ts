@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { compareInPlace, examine, type Report, runIn } from '../support/doctor.ts';
 import { denying, encode } from '../support/filters.ts';
 import { scratchFolder } from '../support/folders.ts';
 import { loadCpus } from '../support/load.ts';
 import { below, MORE_PLACES, PLACES, type Place } from '../support/places.ts';
+import { SELKIE } from '../support/selkie.ts';
 import { missingTools } from '../support/tools.ts';
 
 for (const place of MORE_PLACES)
@@ -25,6 +27,21 @@ test('on an old kernel what it lacks is said, and that commands work all the sam
 });
 
 const answerIn = (report: Report, name: string) => report.features.find((feature) => feature.name === name)?.answer;
+test('what doctor notes of dynamic programs is how record then finds the end of their start', (context) => {
+  const folder = scratchFolder(context);
+  for (const [name, boundary] of [
+    ['this machine', 'entry'],
+    ['memory of others not writable', 'ip'],
+  ]) {
+    const place = [...PLACES, ...MORE_PLACES].find((one) => one.name === name) as Place;
+    const note = examine(place, folder).commands.find(({ command }) => command === 'record')?.note;
+    assert.equal(note === undefined, boundary === 'entry');
+    const words = ['record', '--json', '--force', '-o', join(folder, 'boundary.yaml'), '/bin/true'];
+    const { stderr } = runIn(place, [process.execPath, SELKIE, ...words], folder);
+    assert.equal(JSON.parse(stderr).boundary, boundary);
+  }
+});
+
 /** What other people's tools say of the same. */
 const WITNESSES: readonly (readonly [feature: string, command: readonly string[]])[] = [
   ['ptrace of a child', ['/usr/bin/strace', '-o', '/dev/null', '/bin/true']],

@@ -13,6 +13,7 @@ interface Verdict {
   readonly works: boolean;
   readonly because?: string;
   readonly todo?: string;
+  readonly note?: string;
 }
 
 export interface Report {

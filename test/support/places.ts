@@ -1,8 +1,9 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { launcherElf } from '../../src/elf/stubs/launcher-x86-64.ts';
+import { SECCOMP_RET_KILL_PROCESS } from '../../src/facts/seccomp.ts';
 import { buildProgram } from './builds.ts';
-import { denying } from './filters.ts';
+import { denying, encode } from './filters.ts';
 import { SELKIE } from './selkie.ts';
 import { missingTools } from './tools.ts';
 
@@ -62,6 +63,15 @@ const LATER = { bpf: 321, execveat: 322, socketpair: 53, io_uring_setup: 425, pi
 /** Refused on the dynos of a platform: nearly all that looks into other processes or makes namespaces. */
 const DYNO = [NR.ptrace, NR.unshare, NR.perf_event_open, NR.process_vm_readv, LATER.bpf, LATER.io_uring_setup];
 
+/** Kills for these numbers; other calls are answered as if it were not there. */
+function killing(name: string, ...numbers: readonly number[]): Place {
+  const rows = numbers.flatMap((number): [number, number, number, number][] => [
+    [0x15, 0, 1, number],
+    [0x06, 0, 0, SECCOMP_RET_KILL_PROCESS],
+  ]);
+  return below(name, Buffer.concat([encode([[0x20, 0, 0, 0], ...rows]), denying()]));
+}
+
 /** What kernels before 6.3 and 5.19 answer, by a policy of Selkie's own. */
 const OLD_KERNEL = `selkie: 1
 sets: 1
@@ -114,6 +124,10 @@ export const MORE_PLACES: readonly Place[] = [
   refusing('memory of others not writable', [], NR.pwrite64),
   refusing('no execveat', NOBODY, LATER.execveat),
   refusing('no socketpair', NOBODY, LATER.socketpair),
+  killing('killed for process_vm_readv', NR.process_vm_readv),
+  killing('killed for execveat', LATER.execveat),
+  killing('killed for memfd_create', NR.memfd_create),
+  killing('killed for pwrite64', NR.pwrite64),
   outer('1', 'seccomp'),
   outer('0', 'seccomp'),
   outer('22', 'prctl'),

@@ -78,10 +78,10 @@ async function examineWith(files: TrialFiles, trial: Uint8Array): Promise<Examin
   const refused = refusedCalls(answers);
   const library = faultOf(() => libc());
   // These trials make calls in this very process.
-  const deadly = refused.find(({ isDeadly }) => isDeadly);
-  const canTry = library === undefined && deadly === undefined;
-  const view = canTry ? await lookIntoChild(files) : undefined;
-  const record = canTry ? await tryRecord(path) : (library ?? `${deadly?.call}: ${deadly?.answer}`);
+  const canLook = library === undefined && !refused.some(({ isDeadly }) => isDeadly);
+  const view = canLook ? await lookIntoChild(files) : undefined;
+  const deadly = refused.find(({ kills }) => kills.includes('record'));
+  const record = library ?? (deadly ? `${deadly.call}: ${deadly.answer}` : await tryRecord(path));
   const mode = answers.of('mode').results[0];
   const noNewPrivs = answers.of('noNewPrivs').results[0];
   return {

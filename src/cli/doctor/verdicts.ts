@@ -76,7 +76,9 @@ function proc({ place }: Examination, command: Command): Cause | undefined {
 }
 
 function refusedCall(examination: Examination, command: Command): Cause | undefined {
-  const refused = examination.refused.find(({ commands }) => commands.includes(command));
+  const refused = examination.refused.find(
+    ({ commands, kills }) => commands.includes(command) || kills.includes(command),
+  );
   if (refused === undefined) return undefined;
   return { because: `${whoRefuses(examination)} refuses ${refused.call}: ${refused.answer}`, todo: permit(command) };
 }
@@ -136,12 +138,16 @@ function listener(examination: Examination, command: Command): Cause | undefined
   return { because: `${whoRefuses(examination)} refuses ${flag}: ${own?.detail}`, todo: permit(command) };
 }
 
+const NOT_LOOKED = 'what may be seen of a child was not tried, because a filter kills for one of the calls';
+
 function boundaryNote({ view }: Examination): string | undefined {
-  if (view?.memoryRead && view.memoryWrite) return undefined;
+  if (view === undefined) return NOT_LOOKED;
+  if (view.memoryRead && view.memoryWrite) return undefined;
   return '/proc/PID/mem of a child cannot be written: where the start of a dynamic program ends is told by instruction pointers';
 }
 
 function siteNote({ view }: Examination): string | undefined {
-  if (view?.syscallFile && (view.memoryRead || view.processVmReadv)) return undefined;
+  if (view === undefined) return NOT_LOOKED;
+  if (view.syscallFile && (view.memoryRead || view.processVmReadv)) return undefined;
   return 'memory and registers of a child cannot be read: call sites stay unknown';
 }
