@@ -109,7 +109,10 @@ for (const [tool = '', ...flags] of STRIPPERS) {
       context.diagnostic(
         `${build.name} (${sealed.layout}): ${refused ? 'refused' : changed ? 'changed' : 'unchanged'}`,
       );
-      assert.equal(run(path).status, 8, build.name);
+      const { status, text } = run(path);
+      // Moved program headers do not survive every tool: inspect says so, and what such a tool writes crashes at its start.
+      if (sealed.layout === 'moved' && status === null) assert.equal(text, '', build.name);
+      else assert.equal(status, 8, build.name);
       if (changed) assert.throws(() => unsealElf(readFileSync(path), sha256), { code: 'elf_altered' });
       assert.equal(inspectElf(readFileSync(path))?.policyText, policyText);
     }

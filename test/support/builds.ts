@@ -24,6 +24,7 @@ export const C_BUILDS: readonly Build[] = [
   { name: 'dynamic without build id', tool: 'gcc', flags: ['-no-pie', '-Wl,--build-id=none'] },
   { name: 'static musl', tool: 'musl-gcc', flags: ['-static'] },
   { name: 'static musl stripped', tool: 'musl-gcc', flags: ['-static', '-s'] },
+  { name: 'dynamic musl', tool: 'musl-gcc', flags: ['-fPIE', '-pie'] },
 ];
 
 export const GO_BUILDS: readonly Build[] = [
