@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { interpreterOf, readElf } from '../../src/elf/read.ts';
 import { compileC } from './programs.ts';
 import { ROOT } from './selkie.ts';
 
@@ -57,11 +58,14 @@ export class GuestFiles {
     cpSync(path, join(this.folder, path), { recursive: true, dereference: true });
   }
 
-  /** Adds an executable at /NAME, and the libraries that ldd names. */
+  /** Adds an executable at /NAME, its loader, and the libraries that ldd names. */
   addProgram(name: string, file: string): void {
     cpSync(file, join(this.folder, name), { dereference: true });
     const { stdout } = spawnSync('ldd', [file], { encoding: 'utf8' });
-    for (const match of stdout.matchAll(/(\/\S+)/g)) if (match[1] !== undefined) this.addHostPath(match[1]);
+    for (const match of stdout.matchAll(/(\/\S+) \(0x/g)) if (match[1] !== undefined) this.addHostPath(match[1]);
+    // ldd is glibc's: it says nothing good of programs with another loader.
+    const interpreter = interpreterOf(readElf(readFileSync(file)));
+    if (interpreter !== undefined) this.addHostPath(interpreter);
   }
 
   /** Adds a command line to run. */
