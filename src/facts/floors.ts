@@ -1,3 +1,11 @@
+import type { FloorCall } from './floor.ts';
+import { GLIBC, GLIBC_THREADS } from './glibc-floor.ts';
+import { MUSL } from './musl-floor.ts';
+import { PYTHON } from './python-floor.ts';
+import { RUST } from './rust-floor.ts';
+
+export type { FloorCall } from './floor.ts';
+
 /**
  * Floors: what a runtime may call in any run after the program's entry, whatever one recorded run showed. Names only, with a
  * reason each, so that a reviewer can judge them. Names are x86_64's; one that another ABI lacks is skipped there.
@@ -12,17 +20,6 @@
  * - mincore: only where the kernel hands over no auxiliary vector (runtime.sysargs); brk: only 32-bit (runtime.mallocinit);
  * - faccessat, socket, connect: only Android; epoll_create, pipe: only kernels before 2.6.27.
  */
-
-/** One call of a floor. */
-export interface FloorCall {
-  /** Name in the system call table of x86_64. */
-  readonly name: string;
-  /** Why any run may need it; for `fallback`, what its callers do instead. */
-  readonly reason: string;
-  /** First and last minor version of the runtime that calls it (24 = Go 1.24); absent: all that Selkie knows. */
-  readonly since?: number;
-  readonly until?: number;
-}
 
 /** Go's runtime and what package os starts with, Go 1.19 to 1.26, without cgo. Functions are package runtime's where no other is named. */
 const GO: readonly FloorCall[] = [
@@ -114,51 +111,6 @@ const GO: readonly FloorCall[] = [
   { name: 'exit_group', reason: 'the end of every program: main returns, os.Exit, panic, fatal error (exit)' },
 ];
 
-/** What glibc's threads and memory add in cgo programs; taken together with `go`. Seen with glibc 2.36, read for 2.31 to 2.41. */
-const GLIBC_THREADS: readonly FloorCall[] = [
-  { name: 'clone', reason: 'pthread_create, where clone3 answers ENOSYS (__clone_internal)' },
-  { name: 'mmap', reason: 'thread stacks and malloc arenas (allocate_stack, new_heap)' },
-  {
-    name: 'munmap',
-    reason: 'thread stacks beyond the cache, big blocks and empty arenas (__nptl_free_stacks, munmap_chunk)',
-  },
-  { name: 'mprotect', reason: 'guard pages of stacks, growth of malloc arenas (setup_stack_prot, grow_heap)' },
-  { name: 'mremap', reason: 'realloc of a big block (mremap_chunk)' },
-  {
-    name: 'madvise',
-    reason: 'the stack of a thread that ended, and shrunken arenas (advise_stack_range, shrink_heap)',
-  },
-  { name: 'brk', reason: "malloc's first arena grows and shrinks (sbrk)" },
-  { name: 'set_robust_list', reason: 'each thread registers its robust mutexes (start_thread)' },
-  { name: 'rseq', reason: 'each thread registers for restartable sequences (start_thread)' },
-  {
-    name: 'rt_sigprocmask',
-    reason: 'signals are blocked while a thread starts and ends (pthread_create, start_thread)',
-  },
-  { name: 'rt_sigaction', reason: 'the handlers for cancellation and set*id, and abort (pthread_create, abort)' },
-  { name: 'rt_sigreturn', reason: 'returns from those handlers' },
-  { name: 'futex', reason: 'mutexes, condition variables, pthread_join' },
-  { name: 'exit', reason: 'each thread ends by it (start_thread)' },
-  { name: 'exit_group', reason: 'the process ends by exit, or by abort at last' },
-  { name: 'sched_getaffinity', reason: 'pthread_getattr_np, and the number of arenas (arena_get2)' },
-  { name: 'prlimit64', reason: "the main thread's stack size (pthread_getattr_np)" },
-  {
-    name: 'newfstatat',
-    reason: 'stdio and dlopen ask what they opened: /proc/self/maps, libgcc_s at pthread_exit (fopen, _dl_map_object)',
-  },
-  { name: 'gettid', reason: 'raise and abort' },
-  { name: 'getpid', reason: 'pthread_kill, raise and abort' },
-  { name: 'tgkill', reason: 'pthread_kill, raise and abort; Go preempts by it' },
-  {
-    name: 'clock_nanosleep',
-    reason: 'nanosleep: runtime/cgo waits before it tries pthread_create again (_cgo_try_pthread_create)',
-  },
-  { name: 'getrandom', reason: "malloc's tcache key at the first malloc (tcache_key_initialize)" },
-  { name: 'writev', reason: 'last words of a damaged heap or smashed stack (__libc_message)' },
-  { name: 'write', reason: "runtime/cgo's and stdio's messages before abort" },
-  { name: 'restart_syscall', reason: 'the kernel goes on with a sleep that a stop interrupted' },
-];
-
 /**
  * Calls whose callers do without when the answer is ENOSYS ("this kernel has it not"), but often not when it is EPERM. Policies
  * answer ENOSYS here, so that a new libc on an old policy goes the older way instead of failing.
@@ -192,10 +144,16 @@ const FALLBACK: readonly FloorCall[] = [
 ];
 
 /** Floors by name, without the `@` of policies. A call that a floor allows is never in `fallback`. */
-export const FLOORS: Readonly<Record<'go' | 'glibc-threads' | 'fallback', readonly FloorCall[]>> &
+export const FLOORS: Readonly<
+  Record<'go' | 'glibc-threads' | 'glibc' | 'musl' | 'rust' | 'python' | 'fallback', readonly FloorCall[]>
+> &
   Readonly<Record<string, readonly FloorCall[]>> = {
   go: GO,
   'glibc-threads': GLIBC_THREADS,
+  glibc: GLIBC,
+  musl: MUSL,
+  rust: RUST,
+  python: PYTHON,
   fallback: FALLBACK,
 };
 

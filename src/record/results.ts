@@ -7,7 +7,7 @@ import { parsePolicy } from '../policy/parse.ts';
 import { printPolicy } from '../policy/print.ts';
 import { type Evidence, mergeEvidence, parseEvidence, printEvidence } from './evidence.ts';
 import type { Recording } from './record.ts';
-import { type Floor, floorOf, policyFromEvidence, releaseOf } from './to-policy.ts';
+import { type Floor, floorOf, joinFloors, policyFromEvidence, releaseOf } from './to-policy.ts';
 
 /** The policy and the evidence of a recording: read where earlier runs left them, written with what this one adds. */
 
@@ -64,8 +64,7 @@ function readText(file: string, largest?: number): string {
 /** Writes both files, joined with what was there. @throws {UsageError} `cannot_write` */
 export function writeResults(recording: Recording, options: ResultOptions): WrittenRecording {
   const { policyFile, evidenceFile, earlier, wantsFloor } = options;
-  const file = wantsFloor ? commandFile(recording) : undefined;
-  const floor = file ? floorOf(file) : undefined;
+  const floor = wantsFloor ? floorOfAll(recording) : undefined;
   const fresh = policyFromEvidence(recording.evidence, {
     name: options.name,
     kernel: releaseOf(release()),
@@ -79,16 +78,18 @@ export function writeResults(recording: Recording, options: ResultOptions): Writ
   return { recording, policy, policyFile, evidenceFile, floor, added };
 }
 
-/** What ran, to know its runtime: the file may have been replaced or removed meanwhile, or was one in memory only. */
-function commandFile({ images: [image], path }: Recording): Uint8Array | undefined {
-  for (const file of [image ?? path, path]) {
-    try {
-      return readFileSync(file);
-    } catch {
-      // Gone: the next one.
-    }
+/** By the files of all that ran, as far as they are still there; the file that was executed stands for one in memory only. */
+function floorOfAll({ images, path }: Recording): Floor | undefined {
+  const files = [...new Set([...images, path])].map(readIfThere);
+  return joinFloors(files.map((file) => file && floorOf(file)));
+}
+
+function readIfThere(file: string): Uint8Array | undefined {
+  try {
+    return readFileSync(file);
+  } catch {
+    return undefined;
   }
-  return undefined;
 }
 
 function namesOf(evidence: readonly Evidence[]): readonly string[] {

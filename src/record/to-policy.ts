@@ -1,4 +1,5 @@
 import { detectGo } from '../elf/go.ts';
+import { detectRuntime } from '../elf/runtime.ts';
 import { ARCH_NAMES } from '../facts/arches.ts';
 import type { Action, Call, Policy, Rule } from '../policy/model.ts';
 import type { Evidence } from './evidence.ts';
@@ -15,11 +16,28 @@ export interface Floor {
 /** Recognises the runtime of an executable by its bytes; undefined where Selkie knows no floor for it. */
 export function floorOf(executable: Uint8Array): Floor | undefined {
   const go = detectGo(executable);
-  if (go === undefined) return undefined;
-  const version = go.version.replace(/^go/, 'Go ');
-  return go.cgo
-    ? { runtime: `${version} with cgo`, sets: ['glibc-threads', 'go'] }
-    : { runtime: version, sets: ['go'] };
+  if (go !== undefined) {
+    const version = go.version.replace(/^go/, 'Go ');
+    return go.cgo
+      ? { runtime: `${version} with cgo`, sets: ['glibc-threads', 'go'] }
+      : { runtime: version, sets: ['go'] };
+  }
+  const { libc, language } = detectRuntime(executable) ?? {};
+  const sets = [libc, language].filter((set) => set !== undefined);
+  const words = language === undefined ? sets : [LANGUAGES[language], ...(libc === undefined ? [] : ['with', libc])];
+  return sets.length === 0 ? undefined : { runtime: words.join(' '), sets };
+}
+
+const LANGUAGES = { rust: 'Rust', python: 'Python' };
+
+/** The floors of all executables of a recording together; undefined where none is known. */
+export function joinFloors(floors: readonly (Floor | undefined)[]): Floor | undefined {
+  const known = floors.filter((floor) => floor !== undefined);
+  if (known.length === 0) return undefined;
+  return {
+    runtime: [...new Set(known.map(({ runtime }) => runtime))].join(', '),
+    sets: [...new Set(known.flatMap(({ sets }) => sets))].sort(),
+  };
 }
 
 export interface PolicyOptions {

@@ -88,7 +88,7 @@ async function describe(written: WrittenRecording): Promise<string> {
   const lines = [`recorded ${recorded.size} syscalls (${recording.calls} calls${runtime}) → ${policyFile}`];
   if (floor) {
     const sets = floor.sets.map((name) => `@${name}`).join(' and ');
-    lines.push(`  + ${more} from ${sets} for what this run did not show (collection, timers, preemption, ...)`);
+    lines.push(`  + ${more} from ${sets} for what this run did not show (threads, memory, signals, timers, ...)`);
   }
   if (added.length > 0) lines.push(`  new in this run: ${added.join(' ')}`);
   lines.push(`  ${permitted.length} permitted in all; start-up needs ${start.length}, which seal leaves out`);
