@@ -1,4 +1,4 @@
-/** Where the inputs of each arch lie. A further arch is one more line here and a line in src/facts/arches.ts. */
+/** Where the inputs of each arch lie; `base` is added to its numbers (__NR_Linux of mips). A further arch is one more line here and a line in src/facts/arches.ts. */
 export const ARCHES = {
   x86_64: {
     uapi: 'x86-linux-any',
@@ -20,6 +20,49 @@ export const ARCHES = {
     unistd: 'unistd_64.h',
     target: 'aarch64-linux-musl',
     libc: 'aarch64-linux-musl',
+    flags: [],
+  },
+  arm: {
+    uapi: 'arm-linux-any',
+    unistd: 'unistd-eabi.h',
+    target: 'arm-linux-musleabi',
+    libc: 'arm-linux-musleabi',
+    flags: [],
+  },
+  riscv64: {
+    uapi: 'riscv-linux-any',
+    unistd: 'unistd_64.h',
+    target: 'riscv64-linux-musl',
+    libc: 'riscv64-linux-musl',
+    flags: [],
+  },
+  ppc64le: {
+    uapi: 'powerpc-linux-any',
+    unistd: 'unistd_64.h',
+    target: 'powerpc64le-linux-musl',
+    libc: 'powerpc64le-linux-musl',
+    flags: [],
+  },
+  s390x: {
+    uapi: 's390x-linux-any',
+    unistd: 'unistd_64.h',
+    target: 's390x-linux-musl',
+    libc: 's390x-linux-musl',
+    flags: [],
+  },
+  mips64el: {
+    uapi: 'mips-linux-any',
+    unistd: 'unistd_n64.h',
+    target: 'mips64el-linux-muslabi64',
+    libc: 'mips64el-linux-muslabi64',
+    flags: ['-DARCH_HAS_SOCKET_TYPES'],
+    base: 5000,
+  },
+  loongarch64: {
+    uapi: 'loongarch-linux-any',
+    unistd: 'unistd_64.h',
+    target: 'loongarch64-linux-musl',
+    libc: 'loongarch64-linux-musl',
     flags: [],
   },
 };

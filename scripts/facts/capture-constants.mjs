@@ -33,16 +33,20 @@ function candidates(tools, arch, options, file) {
   return [...names].filter((name) => /^(?:[A-Z]\w*|__W(?:ALL|CLONE|NOTHREAD))$/.test(name)).sort();
 }
 
+/** Directives of the assemblers of all arches, by the bytes that they write; two words of four come low one first. */
+const WORDS_8 = ['quad', 'xword', 'dword', '8byte'];
+const WORDS_4 = ['long', 'word', '4byte'];
+
 function parseAssembly(text) {
   const values = {};
-  for (const match of text.matchAll(/^v_(\w+):\n((?:\t\.\w+\t.*\n)+)/gm)) {
-    const words = [...match[2].matchAll(/\.(quad|xword|long|word|zero)\t(-?\w+)/g)];
-    if (words[0]?.[1] === 'zero') values[match[1]] = 0n;
-    else if (words[0]?.[1] === 'quad' || words[0]?.[1] === 'xword')
-      values[match[1]] = BigInt.asUintN(64, BigInt(words[0][2]));
-    else
-      values[match[1]] =
-        BigInt.asUintN(32, BigInt(words[0][2])) | (BigInt.asUintN(32, BigInt(words[1]?.[2] ?? 0)) << 32n);
+  for (const match of text.matchAll(/^v_(\w+):.*\n((?:\t\.\w+\t.*\n)+)/gm)) {
+    const words = [...match[2].matchAll(/\.(\w+)\t(-?\w+)/g)].map(([, directive, value]) => ({ directive, value }));
+    const long = words.find(({ directive }) => WORDS_8.includes(directive));
+    const [low, high] = words.filter(({ directive }) => WORDS_4.includes(directive));
+    if (long !== undefined) values[match[1]] = BigInt.asUintN(64, BigInt(long.value));
+    else if (low !== undefined)
+      values[match[1]] = BigInt.asUintN(32, BigInt(low.value)) | (BigInt.asUintN(32, BigInt(high?.value ?? 0)) << 32n);
+    else values[match[1]] = 0n;
   }
   return values;
 }

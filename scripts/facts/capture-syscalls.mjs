@@ -3,15 +3,25 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
-/** `#define __NR_name number` of unistd_*.h; x32's bit is left out. */
-export function readNumbers(file) {
+/** `#define __NR_name number` of unistd_*.h; x32's bit is left out, `base` stands for the symbol that others add to. */
+export function readNumbers(file, base = 0) {
   const numbers = {};
   for (const match of readFileSync(file, 'utf8').matchAll(
-    /^#define __NR_(\w+)\s+\(?(?:__X32_SYSCALL_BIT \+ )?(\d+)\)?/gm,
+    /^#define __NR_(\w+)\s+\(?(?:(__X32_SYSCALL_BIT|__NR_Linux|__NR_SYSCALL_BASE) ?\+ )?(\d+)\)?/gm,
   )) {
-    numbers[match[1]] = Number(match[2]);
+    numbers[match[1]] = Number(match[3]) + (match[2] === '__NR_Linux' ? base : 0);
   }
   return numbers;
+}
+
+/** Calls of ARM alone, behind all others; seccomp sees them too (arch/arm/kernel/entry-common.S). */
+export function readPrivateNumbers(file) {
+  const text = readFileSync(file, 'utf8');
+  const base = Number(/__ARM_NR_BASE\s+\(__NR_SYSCALL_BASE\+(0x\w+)\)/.exec(text)[1]);
+  const found = text.matchAll(
+    /^#define __ARM_NR_(breakpoint|cacheflush|usr26|usr32|set_tls)\s+\(__ARM_NR_BASE\+(\d+)\)/gm,
+  );
+  return Object.fromEntries([...found].map((match) => [match[1], base + Number(match[2])]));
 }
 
 /** Kernel function of each generic number: `__SYSCALL(__NR_x, sys_y)` and its variants in asm-generic/unistd.h. */

@@ -13,6 +13,7 @@ import {
   readGenericEntries,
   readManPages,
   readNumbers,
+  readPrivateNumbers,
   readReleases,
   readSyscallsHeader,
   readTracing,
@@ -45,7 +46,8 @@ function save(name, source, facts) {
 function captureSyscalls() {
   const numbers = {};
   for (const [name, arch] of Object.entries(ARCHES))
-    numbers[name] = readNumbers(join(inputs.headers, arch.uapi, 'asm', arch.unistd));
+    numbers[name] = readNumbers(join(inputs.headers, arch.uapi, 'asm', arch.unistd), arch.base);
+  Object.assign(numbers.arm, readPrivateNumbers(join(inputs.headers, ARCHES.arm.uapi, 'asm', 'unistd.h')));
   save('numbers', `asm/unistd_*.h in ${ZIG}`, numbers);
   save(
     'prototypes',

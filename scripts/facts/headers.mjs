@@ -20,6 +20,7 @@ const UAPI = [
   'asm/siginfo.h',
   'linux/signalfd.h',
   'asm/ioctls.h',
+  'asm/termios.h',
   'asm/termbits.h',
   'linux/fs.h',
   'linux/stat.h',
@@ -135,7 +136,8 @@ function privateHeader(kernelHeaders) {
   const defines = texts.flatMap((text) => text.match(PRIVATE_NAMES) ?? []).map((line) => line.replace(/\/\*.*/, ''));
   const enums = texts
     .flatMap((text) => text.match(/^enum (?:sock_type|sock_shutdown_cmd) \{[^}]*\}/gm) ?? [])
-    .map((text) => `${text};`);
+    // mips numbers its socket types otherwise (arch/mips/include/asm/socket.h): there the C library's count.
+    .map((text) => `#ifndef ARCH_HAS_SOCKET_TYPES\n${text};\n#endif`);
   return ['#include <linux/in.h>', '#include <asm/fcntl.h>', '#define CONFIG_COMPAT 1', ...enums, ...defines].join(
     '\n',
   );
@@ -171,7 +173,15 @@ const LIBC = {
 // Types that headers expect of the C library, as the kernel has them: SO_RCVTIMEO is the old one where time_t is a long.
 const KERNEL_TYPES = '#include <asm/posix_types.h>\ntypedef __SIZE_TYPE__ size_t;\ntypedef __kernel_long_t time_t;';
 
-const included = (paths) => paths.map((path) => `#if __has_include(<${path}>)\n#include <${path}>\n#endif`).join('\n');
+/** What a header includes that not every arch has. */
+const WANTS = { 'linux/kvm.h': 'asm/kvm.h' };
+
+const included = (paths) =>
+  paths
+    .map(
+      (path) => `#if __has_include(<${path}>) && __has_include(<${WANTS[path] ?? path}>)\n#include <${path}>\n#endif`,
+    )
+    .join('\n');
 
 /** `{ set, text, only }` of each unit. */
 export function headerList(kernelHeaders) {

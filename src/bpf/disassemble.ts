@@ -1,4 +1,4 @@
-import { ARCH_NAMES, ARCHES, type ArchName, X32_SYSCALL_BIT } from '../facts/arches.ts';
+import { ARCH_NAMES, ARCHES, type ArchName, isLittleEndian, X32_SYSCALL_BIT } from '../facts/arches.ts';
 import { errnoName } from '../facts/errnos.ts';
 import * as seccomp from '../facts/seccomp.ts';
 import { syscallName } from '../facts/syscalls.ts';
@@ -62,9 +62,9 @@ function line(instruction: Instruction, pc: number, known: Known | undefined, fa
   const { code, k } = instruction;
   switch (code & op.CLASS_MASK) {
     case op.BPF_LD:
-      return `ld   A = ${loaded(code, k)}`;
+      return `ld   A = ${loaded(code, k, isLowFirst(known, fallback))}`;
     case op.BPF_LDX:
-      return `ldx  X = ${loaded(code, k)}`;
+      return `ldx  X = ${loaded(code, k, isLowFirst(known, fallback))}`;
     case op.BPF_ST:
       return `st   M[${k}] = A`;
     case op.BPF_STX:
@@ -84,10 +84,15 @@ function hex(value: number): string {
   return `0x${(value >>> 0).toString(16)}`;
 }
 
-function loaded(code: number, k: number): string {
+/** Without a known architecture it is the fallback's order. */
+function isLowFirst(known: Known | undefined, fallback: ArchName): boolean {
+  return isLittleEndian(known?.token ?? ARCHES[fallback].token);
+}
+
+function loaded(code: number, k: number, isLowFirst: boolean): string {
   switch (code & 0xe0) {
     case op.BPF_ABS:
-      return wordName(k);
+      return wordName(k, isLowFirst);
     case op.BPF_MEM:
       return `M[${k}]`;
     case op.BPF_LEN:
@@ -97,11 +102,11 @@ function loaded(code: number, k: number): string {
   }
 }
 
-/** The word at a byte offset of struct seccomp_data (little-endian). */
-function wordName(offset: number): string {
+/** The word at a byte offset of struct seccomp_data. */
+function wordName(offset: number, isLowFirst: boolean): string {
   if (offset === seccomp.OFFSET_NR) return 'nr';
   if (offset === seccomp.OFFSET_ARCH) return 'arch';
-  const half = offset % 8 === 0 ? 'low' : 'high';
+  const half = (offset % 8 === 0) === isLowFirst ? 'low' : 'high';
   if (offset < seccomp.OFFSET_ARGS) return `ip.${half}`;
   return `args[${(offset - seccomp.OFFSET_ARGS) >> 3}].${half}`;
 }

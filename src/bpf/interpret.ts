@@ -1,5 +1,6 @@
 import { ProgramError } from '../base/errors.ts';
 import { highHalf, lowHalf } from '../base/u64.ts';
+import { isLittleEndian } from '../facts/arches.ts';
 import {
   OFFSET_ARCH,
   OFFSET_ARGS,
@@ -42,15 +43,16 @@ export function interpret(program: Program, data: SeccompData, visited?: Uint8Ar
   }
 }
 
-/** struct seccomp_data as sixteen little-endian words. */
+/** struct seccomp_data as sixteen words; which half of a 64-bit value comes first is the architecture's. */
 function wordsOf({ nr, arch, instructionPointer, args }: SeccompData): Uint32Array {
   const words = new Uint32Array(SECCOMP_DATA_SIZE / 4);
   words[OFFSET_NR / 4] = nr;
   words[OFFSET_ARCH / 4] = arch;
+  const lowFirst = isLittleEndian(arch);
   [instructionPointer, ...args].forEach((value, index) => {
     const at = (index === 0 ? OFFSET_INSTRUCTION_POINTER : OFFSET_ARGS + 8 * (index - 1)) / 4;
-    words[at] = lowHalf(value);
-    words[at + 1] = highHalf(value);
+    words[lowFirst ? at : at + 1] = lowHalf(value);
+    words[lowFirst ? at + 1 : at] = highHalf(value);
   });
   return words;
 }

@@ -3,7 +3,7 @@ import { OFFSET_ARGS, PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION, SECCOMP_RET_
 import { syscallNumber } from '../facts/syscalls.ts';
 import type { ResolvedArch, ResolvedPolicy, ResolvedRule } from '../policy/resolved.ts';
 import type { Decision, FilterDecision, Interval, Return, TokenDecision } from './decision.ts';
-import { lowerCondition, word } from './lower-condition.ts';
+import { lowerCondition, lowWord, word } from './lower-condition.ts';
 
 const ALL_BITS = 0xffff_ffff;
 
@@ -43,13 +43,16 @@ function fillX32(
 }
 
 function intervalsOf(arch: ResolvedArch, probe: boolean, returnOf: (action: number) => Return): Interval[] {
-  const first = ARCHES[arch.arch].numberOffset;
+  const { numberOffset: first, littleEndian } = ARCHES[arch.arch];
   const elsewhere = returnOf(arch.default);
   const unknown = arch.unknown && returnOf(arch.unknown.action);
   const otherwise = (nr: number): Return => (arch.unknown && unknown && nr > arch.unknown.above ? unknown : elsewhere);
-  const calls = new Map([...arch.calls].map(([nr, rules]) => [nr, decideRules(rules, elsewhere, returnOf)] as const));
+  const calls = new Map(
+    [...arch.calls].map(([nr, rules]) => [nr, decideRules(rules, elsewhere, returnOf, littleEndian)] as const),
+  );
   const seccomp = probe ? syscallNumber(arch.arch, 'seccomp') : undefined;
-  if (seccomp !== undefined) calls.set(seccomp, answerProbe(calls.get(seccomp) ?? otherwise(seccomp), returnOf));
+  if (seccomp !== undefined)
+    calls.set(seccomp, answerProbe(calls.get(seccomp) ?? otherwise(seccomp), returnOf, littleEndian));
 
   const intervals: Interval[] = [{ from: first, decision: otherwise(first) }];
   const edges = new Set([...calls.keys()].flatMap((nr) => [nr, nr + 1]));
@@ -64,18 +67,19 @@ function decideRules(
   rules: readonly ResolvedRule[],
   elsewhere: Return,
   returnOf: (action: number) => Return,
+  littleEndian: boolean,
 ): Decision {
   return rules.reduceRight(
     (rest: Decision, { condition, action }) =>
-      condition ? lowerCondition(condition, returnOf(action), rest) : returnOf(action),
+      condition ? lowerCondition(condition, returnOf(action), rest, littleEndian) : returnOf(action),
     elsewhere,
   );
 }
 
-function answerProbe(rest: Decision, returnOf: (action: number) => Return): Decision {
+function answerProbe(rest: Decision, returnOf: (action: number) => Return, littleEndian: boolean): Decision {
   const answer = returnOf((SECCOMP_RET_ERRNO | PROBE_ERRNO) >>> 0);
-  const argument = word(OFFSET_ARGS + 8, ALL_BITS, '==', PROBE_ARGUMENT, answer, rest);
-  return word(OFFSET_ARGS, ALL_BITS, '==', PROBE_OPERATION, argument, rest);
+  const argument = word(lowWord(OFFSET_ARGS + 8, littleEndian), ALL_BITS, '==', PROBE_ARGUMENT, answer, rest);
+  return word(lowWord(OFFSET_ARGS, littleEndian), ALL_BITS, '==', PROBE_OPERATION, argument, rest);
 }
 
 /** Drops intervals that say what the one before them says; of two with the same start the later one counts. */

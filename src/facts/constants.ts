@@ -3,7 +3,13 @@
 import type { ArchName } from './arches.ts';
 import { CONSTANTS } from './tables/z-constants.ts';
 import { CONSTANTS_AARCH64 } from './tables/z-constants-aarch64.ts';
+import { CONSTANTS_ARM } from './tables/z-constants-arm.ts';
 import { CONSTANTS_I386 } from './tables/z-constants-i386.ts';
+import { CONSTANTS_LOONGARCH64 } from './tables/z-constants-loongarch64.ts';
+import { CONSTANTS_MIPS64EL } from './tables/z-constants-mips64el.ts';
+import { CONSTANTS_PPC64LE } from './tables/z-constants-ppc64le.ts';
+import { CONSTANTS_RISCV64 } from './tables/z-constants-riscv64.ts';
+import { CONSTANTS_S390X } from './tables/z-constants-s390x.ts';
 import { CONSTANTS_X32 } from './tables/z-constants-x32.ts';
 import { CONSTANTS_X86_64 } from './tables/z-constants-x86-64.ts';
 
@@ -15,6 +21,12 @@ const DIFFERENCES: { readonly [K in ArchName]: Table } = {
   i386: CONSTANTS_I386,
   x32: CONSTANTS_X32,
   aarch64: CONSTANTS_AARCH64,
+  arm: CONSTANTS_ARM,
+  loongarch64: CONSTANTS_LOONGARCH64,
+  mips64el: CONSTANTS_MIPS64EL,
+  ppc64le: CONSTANTS_PPC64LE,
+  riscv64: CONSTANTS_RISCV64,
+  s390x: CONSTANTS_S390X,
 };
 
 const printing = new Map<string, ReadonlyMap<bigint, string>>();

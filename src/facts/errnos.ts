@@ -24,8 +24,13 @@ export function errnoName(arch: ArchName, nr: number): string | undefined {
   let table = names.get(arch);
   if (table === undefined) {
     const built = new Map<number, string>();
-    for (const name of errnoNames(arch))
-      if (!SECOND_NAMES.has(name)) built.set(errnoNumber(arch, name) as number, name);
+    const all = errnoNames(arch);
+    // Second names first: they stay where they have a number of their own (EDEADLOCK of mips64el).
+    for (const name of [
+      ...all.filter((each) => SECOND_NAMES.has(each)),
+      ...all.filter((each) => !SECOND_NAMES.has(each)),
+    ])
+      built.set(errnoNumber(arch, name) as number, name);
     table = built;
     names.set(arch, table);
   }

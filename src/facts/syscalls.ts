@@ -2,7 +2,13 @@
 
 import { ARCHES, type ArchName } from './arches.ts';
 import { NUMBERS_AARCH64 } from './tables/z-numbers-aarch64.ts';
+import { NUMBERS_ARM } from './tables/z-numbers-arm.ts';
 import { NUMBERS_I386 } from './tables/z-numbers-i386.ts';
+import { NUMBERS_LOONGARCH64 } from './tables/z-numbers-loongarch64.ts';
+import { NUMBERS_MIPS64EL } from './tables/z-numbers-mips64el.ts';
+import { NUMBERS_PPC64LE } from './tables/z-numbers-ppc64le.ts';
+import { NUMBERS_RISCV64 } from './tables/z-numbers-riscv64.ts';
+import { NUMBERS_S390X } from './tables/z-numbers-s390x.ts';
 import { NUMBERS_X32 } from './tables/z-numbers-x32.ts';
 import { NUMBERS_X86_64 } from './tables/z-numbers-x86-64.ts';
 import { ARCH_SINCE, RELEASES, RELEASES_BY_ARCH } from './tables/z-releases.ts';
@@ -15,7 +21,16 @@ const NUMBERS: { readonly [K in ArchName]: { readonly [name: string]: number } }
   i386: NUMBERS_I386,
   x32: NUMBERS_X32,
   aarch64: NUMBERS_AARCH64,
+  arm: NUMBERS_ARM,
+  loongarch64: NUMBERS_LOONGARCH64,
+  mips64el: NUMBERS_MIPS64EL,
+  ppc64le: NUMBERS_PPC64LE,
+  riscv64: NUMBERS_RISCV64,
+  s390x: NUMBERS_S390X,
 };
+
+/** ARM's private calls (set_tls and its kin) begin here: they say nothing about how new a kernel is. */
+const PRIVATE_NUMBERS = 0x0f_0000;
 
 const nameTables = new Map<ArchName, Map<number, string>>();
 const sortedNames = new Map<ArchName, readonly string[]>();
@@ -101,6 +116,7 @@ export function largestNumber(arch: ArchName, release: string): number {
   let largest = -1;
   for (const [name, number] of Object.entries(NUMBERS[arch])) {
     const since = syscallRelease(arch, name);
+    if (number >= PRIVATE_NUMBERS) continue;
     if (since !== undefined && number > largest && compareReleases(since, release) <= 0) largest = number;
   }
   return largest < 0 ? -1 : largest + ARCHES[arch].numberOffset;

@@ -2,8 +2,11 @@ import { ARCHES, type ArchName, X32_SYSCALL_BIT } from '../facts/arches.ts';
 
 /** Which ABI a notified call came through, and the few calls that change who a task is. */
 
+/** The ABIs of the machines on which Selkie records. */
+export type ObservedArch = Extract<ArchName, 'x86_64' | 'x32' | 'i386'>;
+
 /** The ABI of a call by its AUDIT_ARCH token (unsigned) and number; undefined for a token that x86 does not have. */
-export function abiOf(token: number, nr: number): ArchName | undefined {
+export function abiOf(token: number, nr: number): ObservedArch | undefined {
   if (token === ARCHES.x86_64.token) return (nr & X32_SYSCALL_BIT) !== 0 ? 'x32' : 'x86_64';
   return token === ARCHES.i386.token ? 'i386' : undefined;
 }
@@ -13,10 +16,10 @@ export type Effect = 'exec' | 'exit' | 'exit_group';
 
 /** Keys of other ABIs lie above all numbers of x86_64. */
 const KEY_STRIDE = 2 ** 32;
-const ABI_KEYS: { readonly [K in ArchName]: number } = { x86_64: 0, x32: 1, i386: 2, aarch64: 3 };
+const ABI_KEYS: { readonly [K in ObservedArch]: number } = { x86_64: 0, x32: 1, i386: 2 };
 
 /** One number for an ABI and a number of it, for tables that are asked at every call. */
-export function callKey(arch: ArchName, nr: number): number {
+export function callKey(arch: ObservedArch, nr: number): number {
   return ABI_KEYS[arch] * KEY_STRIDE + nr;
 }
 

@@ -1,6 +1,6 @@
 import type { ArchName } from '../facts/arches.ts';
 import { findMapping } from '../kernel/process.ts';
-import { abiOf, callKey, effectOf } from './abi.ts';
+import { abiOf, callKey, effectOf, type ObservedArch } from './abi.ts';
 import { type Boundary, type BoundaryKind, type CallPlace, findBoundary, MARK_NR } from './boundary.ts';
 import { type FastCounts, type FastLoop, fastCount, makeKnown, newFastCounts } from './fast-loop.ts';
 import { type Image, Tasks } from './tasks.ts';
@@ -115,7 +115,7 @@ export class Tally {
     return true;
   }
 
-  #start(call: CallPlace, arch: ArchName, image: Image<Counts>): Phase | 'mark' | 'launch' {
+  #start(call: CallPlace, arch: ObservedArch, image: Image<Counts>): Phase | 'mark' | 'launch' {
     const isExec = effectOf(callKey(arch, call.nr)) === 'exec';
     if (image.path === this.#launcher) {
       this.#tasks.beforeExec(call.tid);
@@ -132,7 +132,7 @@ export class Tally {
   }
 
   /** The launcher's execve has succeeded: it is the first call of what it started. */
-  #beginImage(call: CallPlace, arch: ArchName, image: Image<Counts>): void {
+  #beginImage(call: CallPlace, arch: ObservedArch, image: Image<Counts>): void {
     this.#firstImage = image;
     this.#boundary = findBoundary(call, arch);
     if (this.#launch === undefined) return;

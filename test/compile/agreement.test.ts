@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { compile } from '../../src/compile/compile.ts';
+import { compilePolicy } from '../../src/compile/compile-policy.ts';
+import { ARCHES } from '../../src/facts/arches.ts';
+import { parsePolicy } from '../../src/policy/parse.ts';
 import { agreement, firstDifference, show } from '../support/agreement.ts';
 import { PLANTED_BUGS } from '../support/planted-bugs.ts';
 import { boundaryCall, callsOfEveryRule, randomPolicy, seeded } from '../support/random-policy.ts';
@@ -21,6 +24,35 @@ test('compile() keeps the meaning of every policy', () => {
     assert.equal(difference && `seed ${seed}: ${show(difference)}`, undefined);
     assert.deepEqual(unreached, [], `seed ${seed}: returns that were never reached`);
   }
+});
+
+const OTHER_ARCHES = ['arm', 'riscv64', 'ppc64le', 's390x', 'mips64el', 'loongarch64'] as const;
+
+for (const arch of OTHER_ARCHES)
+  test(`compile() keeps the meaning of policies of ${arch}, whose machines are ${ARCHES[arch].littleEndian ? 'little' : 'big'}-endian`, () => {
+    for (let seed = 1; seed <= 15; seed += 1) {
+      const random = seeded(seed);
+      const policy = randomPolicy(random, { arches: [arch] });
+      const calls = [...callsOfEveryRule(policy), ...Array.from({ length: CALLS }, () => boundaryCall(random, policy))];
+      const { difference, unreached, conditional } = agreement(compile(policy), policy, calls);
+      assert.equal(difference && `seed ${seed}: ${show(difference)}`, undefined);
+      assert.deepEqual(unreached, [], `seed ${seed}: returns that were never reached`);
+      assert.ok(conditional > 0);
+    }
+  });
+
+test('a big-endian program loads the words of an argument the other way round', () => {
+  const text = (arch: string): string =>
+    `selkie: 1\nsets: 1\narches: [${arch}]\ndefault: errno(ENOSYS)\nsyscalls:\n  allow:\n    - lseek: offset == 5\n`;
+  const loads = (arch: string): number[] =>
+    compilePolicy(parsePolicy(text(arch)))
+      .program.filter(({ code, k }) => code === 0x20 && k >= 16)
+      .map(({ k }) => k);
+  assert.deepEqual(loads('ppc64le').sort(), [24, 28]);
+  assert.deepEqual(
+    loads('s390x'),
+    loads('ppc64le').map((k) => k ^ 4),
+  );
 });
 
 test('compile() is deterministic', () => {
