@@ -1,7 +1,8 @@
 // Imports point down this list only (ARCHITECTURE.md, Layers). Type-only imports count.
 const layers = {
-  cli: ['load', 'record', 'apply', 'observe', 'kernel', 'elf', 'compile', 'bpf', 'policy', 'facts'],
+  cli: ['load', 'formats', 'record', 'apply', 'observe', 'kernel', 'elf', 'compile', 'bpf', 'policy', 'facts'],
   load: ['elf', 'kernel', 'compile', 'bpf', 'policy', 'facts'],
+  formats: ['compile', 'bpf', 'policy', 'facts'],
   record: ['observe', 'kernel', 'elf', 'policy', 'facts'],
   apply: ['kernel', 'elf', 'compile', 'bpf', 'policy', 'facts'],
   observe: ['kernel', 'elf', 'facts'],
@@ -34,7 +35,7 @@ module.exports = {
       name: 'pure-layers',
       severity: 'error',
       comment: 'these layers run anywhere: no fs, no process, no clock',
-      from: { path: '^src/(base|facts|policy|bpf|compile|elf)/' },
+      from: { path: '^src/(base|facts|policy|bpf|compile|elf|formats)/' },
       to: { dependencyTypes: ['core'] },
     },
   ],

@@ -52,6 +52,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/disasm.ts'),
   },
   {
+    name: 'convert',
+    usage: 'POLICY --to FORMAT [-o DIR]',
+    summary: 'a policy in another form: Go source that confines its own process',
+    kind: 'tool',
+    load: () => import('./commands/convert.ts'),
+  },
+  {
     name: 'doctor',
     usage: '[--json]',
     summary: 'what this machine, container or sandbox permits, and which commands work here',
