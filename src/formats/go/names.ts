@@ -15,7 +15,7 @@ const KEYWORDS: ReadonlySet<string> = new Set(
 );
 /** Names that mean something else in the files: their imports, what Go itself calls, predeclared names that they use. */
 const TAKEN: ReadonlySet<string> = new Set(
-  'main init fmt runtime syscall unsafe errors string error uint8 uint16 uint32 uintptr nil len'.split(' '),
+  'main init fmt runtime syscall unsafe errors string error uint8 uint16 uint32 uintptr nil len true false'.split(' '),
 );
 
 /** @throws {UsageError} `bad_name` for what Go would refuse */
