@@ -14,7 +14,11 @@ for (const folder of ['build', 'dist']) rmSync(`${root}${folder}`, { recursive: 
 compile('tsconfig.json');
 compile('tsconfig.lib.json');
 await build({
-  entryPoints: { cli: `${root}src/cli/main.ts`, worker: `${root}src/observe/worker.ts` },
+  entryPoints: {
+    cli: `${root}src/cli/main.ts`,
+    worker: `${root}src/observe/worker.ts`,
+    'explain-worker': `${root}src/explain/worker.ts`,
+  },
   outdir: `${root}dist`,
   chunkNames: 'chunks/[name]-[hash]',
   bundle: true,

@@ -11,10 +11,17 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'run',
-    usage: '-p POLICY [--print] CMD...',
+    usage: '-p POLICY [--print] [--explain [--json]] CMD...',
     summary: 'run a command under a policy',
     kind: 'command',
     load: () => import('./commands/run.ts'),
+  },
+  {
+    name: 'explain',
+    usage: '-p POLICY [--json] CMD...',
+    summary: 'run a command under a policy and explain what is denied',
+    kind: 'command',
+    load: () => import('./commands/explain.ts'),
   },
   {
     name: 'seal',

@@ -22,12 +22,12 @@ export interface Observed {
   readonly isSynchronous: boolean;
 }
 
-/** From the worker. `status` is wait4(2)'s word. */
-export type ReceiveMessage =
+/** From the worker: `E` is what it tells meanwhile, `R` its result. `status` is wait4(2)'s word. */
+export type ReceiveMessage<R, E> =
   | { readonly kind: 'started'; readonly pid: number }
   | { readonly kind: 'refused'; readonly errno: number }
   | { readonly kind: 'status'; readonly pid: number; readonly status: number; readonly execErrno: number }
   | { readonly kind: 'signal'; readonly signal: number; readonly code: number; readonly sender: number }
-  | { readonly kind: 'progress'; readonly calls: number }
+  | { readonly kind: 'event'; readonly event: E }
   | { readonly kind: 'failed'; readonly error: Error }
-  | { readonly kind: 'done'; readonly observed: Observed };
+  | { readonly kind: 'done'; readonly observed: R };

@@ -2,10 +2,18 @@ import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { ReceiveOptions } from './protocol.ts';
 
-/** Starts the receiving worker: worker.js beside this file, or one folder up where the command line's bundle has its chunks. */
-export function startReceiver(options: ReceiveOptions): Worker {
-  const beside = new URL('./worker.js', import.meta.url);
-  const file = existsSync(beside) ? beside : new URL('../worker.js', import.meta.url);
+/** Who serves the calls: `record` counts them, `explain` answers denied ones. */
+export type WorkerKind = 'record' | 'explain';
+
+/** Where the worker is: beside this file's folder, or one folder up where the command line's bundle has its chunks. */
+const FILES: { readonly [K in WorkerKind]: readonly [string, string] } = {
+  record: ['./worker.js', '../worker.js'],
+  explain: ['../explain/worker.js', '../explain-worker.js'],
+};
+
+/** Starts a receiving worker. */
+export function startReceiver(kind: WorkerKind, options: ReceiveOptions): Worker {
+  const [module, bundled] = FILES[kind].map((file) => new URL(file, import.meta.url)) as [URL, URL];
   // Else Node would pipe the worker's output to process.stdout, which sets O_NONBLOCK on pipes that the target shares.
-  return new Worker(file, { workerData: options, stdout: true, stderr: true });
+  return new Worker(existsSync(module) ? module : bundled, { workerData: options, stdout: true, stderr: true });
 }

@@ -1,20 +1,9 @@
-import { readFileSync } from 'node:fs';
-import type { Worker } from 'node:worker_threads';
-import { UnsupportedError } from '../base/errors.ts';
-import { GUARD_KILL_SIGNAL, guardElf } from '../elf/stubs/guard-x86-64.ts';
-import { CommandError, findExecutable } from '../kernel/command.ts';
-import { closeDescriptor, inheritedDescriptors } from '../kernel/descriptors.ts';
-import { errnoName } from '../kernel/libc.ts';
-import { kill, processStatus } from '../kernel/process.ts';
-import { notifSizes } from '../kernel/seccomp.ts';
-import { eventDescriptor, memoryFile, raiseEvent, reap, socketPair, spawnBlocked } from '../kernel/spawn.ts';
-import type { Observed, ReceiveMessage } from '../observe/protocol.ts';
-import { startReceiver } from '../observe/start-worker.ts';
-import { SignalRelay } from './signals.ts';
+import type { Observed } from '../observe/protocol.ts';
+import { type ExitStatus, superviseCommand } from '../observe/session.ts';
+
+export { type ExitStatus, exitCodeOf } from '../observe/session.ts';
 
 /** The recorder that needs no rights: every call of the target and its descendants is notified, counted, and let through. */
-
-const LAUNCHER_NAME = 'selkie-record';
 
 export interface ObserveOptions {
   /** The command and its arguments; the first word is searched in PATH. */
@@ -22,9 +11,6 @@ export interface ObserveOptions {
   /** Called about four times a second with the number of calls so far. */
   readonly onProgress?: (calls: number) => void;
 }
-
-/** How the command ended. */
-export type ExitStatus = { readonly code: number } | { readonly signal: number };
 
 export interface Observation extends Observed {
   readonly status: ExitStatus;
@@ -34,182 +20,21 @@ export interface Observation extends Observed {
   readonly error: Error | undefined;
 }
 
-/** The exit code by which a shell would say it: the code itself, or 128 + signal. */
-export function exitCodeOf(status: ExitStatus): number {
-  return 'code' in status ? status.code : 128 + status.signal;
-}
+const NOTHING: Observed = { calls: 0, boundary: 'exec', results: [], isSynchronous: false };
 
 /**
- * Runs a command and observes all system calls of it and its descendants, until the last of them is gone. The command has our terminal, process
- * group, descriptors, signal mask and environment. Nothing of it outlives us.
+ * Runs a command and observes all system calls of it and its descendants, until the last of them is gone.
  *
- * @throws {CommandError} no such command (127), or it cannot be executed (126)
- * @throws {UnsupportedError} no user notification here, or another listener is on us already (EBUSY)
- * @throws {SyscallError} the kernel refuses to start the guard
+ * @throws as superviseCommand
  */
-export async function observeCommand(options: ObserveOptions): Promise<Observation> {
-  const [word = ''] = options.command;
-  const path = findExecutable(word);
-  notifSizes();
-  const session = new Session(path, options);
-  try {
-    return await session.finished;
-  } finally {
-    session.close();
-  }
-}
-
-/** One recording from spawn to the end of all it started. */
-class Session {
-  readonly finished: Promise<Observation>;
-  readonly #path: string;
-  readonly #options: ObserveOptions;
-  readonly #guard: number;
-  readonly #wake: number;
-  readonly #worker: Worker;
-  readonly #relay: SignalRelay;
-  #status: ExitStatus | undefined;
-  #execErrno = 0;
-  #refused = 0;
-  #error: Error | undefined;
-  #observed: Observed | undefined;
-  #isReaped = false;
-
-  constructor(path: string, options: ObserveOptions) {
-    this.#path = path;
-    this.#options = options;
-    const descriptors = inheritedDescriptors();
-    const [ours, theirs] = socketPair();
-    this.#wake = eventDescriptor();
-    // First, because a thread of Node takes longest to start; the guard is made meanwhile.
-    this.#worker = startReceiver({ socket: ours, wake: this.#wake, launcher: `/memfd:${LAUNCHER_NAME} (deleted)` });
-    this.#guard = this.#startGuard(theirs, descriptors);
-    this.#relay = new SignalRelay(() => this.#killAll());
-    this.finished = new Promise((resolve, reject) => {
-      this.#worker.on('message', (message: ReceiveMessage) => this.#hearSafely(message));
-      this.#worker.on('error', (error) => this.#fail(error));
-      this.#worker.on('exit', () => this.#finish().then(resolve, reject));
-    });
-  }
-
-  close(): void {
-    this.#relay.close();
-    closeDescriptor(this.#wake);
-  }
-
-  /** Where it fails nobody is left behind: the worker ends as well. */
-  #startGuard(socket: number, descriptors: readonly number[]): number {
-    try {
-      return startGuard(this.#path, this.#options.command, socket, descriptors);
-    } catch (error) {
-      this.#worker.on('exit', () => closeDescriptor(this.#wake));
-      raiseEvent(this.#wake);
-      throw error;
-    }
-  }
-
-  /** A fault of ours, or of a callback, must not leave the target running. */
-  #hearSafely(message: ReceiveMessage): void {
-    try {
-      this.#hear(message);
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  #hear(message: ReceiveMessage): void {
-    if (message.kind === 'started') this.#relay.started(message.pid);
-    else if (message.kind === 'refused') this.#refused = message.errno;
-    else if (message.kind === 'signal') this.#relay.heardInGroup(message.signal);
-    else if (message.kind === 'progress') this.#options.onProgress?.(message.calls);
-    else if (message.kind === 'done') this.#observed = message.observed;
-    else if (message.kind === 'failed') this.#fail(message.error);
-    else this.#changed(message.pid, message.status, message.execErrno);
-  }
-
-  /** wait4(2): 0x..7f stopped, 0xffff continued, low seven bits a signal, else the code in the second byte. */
-  #changed(pid: number, status: number, execErrno: number): void {
-    if (status === 0xffff) return;
-    if ((status & 0xff) === 0x7f) {
-      this.#relay.targetStopped(() => isStopped(pid));
-      return;
-    }
-    const signal = status & 0x7f;
-    this.#status = signal === 0 ? { code: (status >> 8) & 0xff } : { signal };
-    this.#execErrno = execErrno;
-    this.#relay.targetGone();
-  }
-
-  #fail(error: unknown): void {
-    this.#error ??= error instanceof Error ? error : new Error(String(error));
-    this.#killAll();
-    void this.#guardGone().then(() => raiseEvent(this.#wake));
-  }
-
-  /** The guard kills all descendants; the worker sees the last of them go, and ends. */
-  #killAll(): void {
-    if (!this.#isReaped) kill(this.#guard, GUARD_KILL_SIGNAL);
-  }
-
-  async #guardGone(): Promise<void> {
-    for (let delayMs = 1; !this.#isReaped; delayMs = Math.min(2 * delayMs, 20)) {
-      this.#isReaped = reap(this.#guard) !== undefined;
-      if (!this.#isReaped) await new Promise((resolve) => setTimeout(resolve, delayMs));
-    }
-  }
-
-  async #finish(): Promise<Observation> {
-    await this.#guardGone();
-    if (this.#refused !== 0) throw refusal(this.#refused);
-    const [word = ''] = this.#options.command;
-    if (this.#execErrno !== 0) throw execFailure(word, this.#execErrno);
-    const observed = this.#observed ?? { calls: 0, boundary: 'exec', results: [], isSynchronous: false };
-    // Killed before it could be seen to end.
-    const status = this.#status ?? { signal: 9 };
-    return { ...observed, status, path: this.#path, error: this.#error };
-  }
-}
-
-function startGuard(path: string, argv: readonly string[], socket: number, descriptors: readonly number[]): number {
-  const blocked = processStatus('self')?.blocked ?? 0n;
-  const elf = guardElf({ target: { path, argv }, socket, parent: process.pid, blocked });
-  const file = memoryFile(LAUNCHER_NAME, elf);
-  try {
-    return spawnBlocked({
-      path: `/proc/self/fd/${file}`,
-      argv: ['selkie-guard'],
-      descriptors: [...descriptors, socket],
-    });
-  } finally {
-    closeDescriptor(file);
-    closeDescriptor(socket);
-  }
-}
-
-function isStopped(pid: number): boolean {
-  try {
-    // pid (name) state ...; the name may hold anything but ends at the last parenthesis.
-    return /.*\) (\S)/s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1] === 'T';
-  } catch {
-    return false;
-  }
-}
-
-const EBUSY = 16;
-function refusal(errno: number): UnsupportedError {
-  const reason =
-    errno === EBUSY
-      ? 'another supervisor (a container agent, or Selkie itself) already listens to this process tree: record outside of it'
-      : 'wanted Linux 5.0 or newer, and no outer filter that forbids seccomp';
-  return new UnsupportedError(
-    'user notification',
-    `Cannot record: seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER): ${errnoName(errno)}: ${reason}`,
-    '5.0',
-  );
-}
-
-const ENOENT = 2;
-function execFailure(word: string, errno: number): CommandError {
-  const exitCode = errno === ENOENT ? 127 : 126;
-  return new CommandError('command_not_executable', exitCode, `Cannot run '${word}': execve: ${errnoName(errno)}`);
+export async function observeCommand({ command, onProgress }: ObserveOptions): Promise<Observation> {
+  const supervised = await superviseCommand<Observed, number>({
+    command,
+    worker: 'record',
+    purpose: 'record',
+    nothing: NOTHING,
+    ...(onProgress ? { onEvent: onProgress } : {}),
+  });
+  const { observed, status, path, error } = supervised;
+  return { ...observed, status, path, error };
 }

@@ -8,11 +8,14 @@ import { commandParser, parseWords } from '../parser.ts';
 const EXAMPLE = `
 selkie run -p makeTheFolder.yaml ./makeTheFolder --its --own --options
 selkie run -p makeTheFolder.yaml --print ./makeTheFolder      lists first what is permitted
+selkie run -p makeTheFolder.yaml --explain ./makeTheFolder    says what is denied, and what would permit it
 `;
 
 interface Options {
   readonly policy: string;
   readonly print?: boolean;
+  readonly explain?: boolean;
+  readonly json?: boolean;
 }
 
 /**
@@ -24,6 +27,8 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
     .argument('<cmd...>', 'the command with its arguments')
     .requiredOption('-p, --policy <file>', 'the policy; its start: is in force too, for the exec and the loader')
     .option('--print', 'list on stderr what is permitted, then run')
+    .option('--explain', 'say on stderr what is denied, from which function, and what would permit it')
+    .option('--json', 'with --explain: JSON lines')
     .passThroughOptions();
   const parsed = parseWords<Options>(parser, words);
   if (!parsed) return 0;
@@ -34,5 +39,9 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
         .map((line) => `[+] ${line}`)
         .join('\n'),
     );
+  if (parsed.options.explain) {
+    const { explainRun } = await import('./explain.ts');
+    return explainRun(parsed.options.policy, parsed.operands, parsed.options.json === true);
+  }
   return runWithPolicy({ policy, command: parsed.operands });
 }

@@ -1,3 +1,4 @@
+import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION } from '../../facts/seccomp.ts';
 import { type Assembler, at } from '../asm-x86-64.ts';
 import {
   call,
@@ -13,7 +14,7 @@ import {
 } from './static-x86-64.ts';
 
 /**
- * The guard of `record`: a process between Selkie and the target that outlives Selkie's death long enough to leave nothing behind. It is a
+ * The guard of `record` and `run --explain`: a process between Selkie and the target that outlives Selkie's death long enough to leave nothing behind. It is a
  * subreaper, blocks all signals, starts the target in a child that shares its memory and descriptors until execve, and sends Selkie:
  *
  *   1. the listener (SCM_RIGHTS) with the target's pid, as soon as the child has installed the notifying filter,
@@ -41,12 +42,15 @@ export interface GuardOptions {
   readonly parent: number;
   /** Signals that the target shall have blocked: bit N-1 for signal N. */
   readonly blocked: bigint;
+  /** The filter, encoded instructions of 8 bytes, which must answer the probe call; absent: every call is notified. */
+  readonly filter?: Uint8Array;
 }
 
 const SECCOMP_SET_MODE_FILTER = 1;
 const FLAG_NEW_LISTENER = 8;
 const FLAG_WAIT_KILLABLE_RECV = 32;
 const EINVAL = 22;
+const EOPNOTSUPP = 95;
 const ECHILD = 10;
 const SIGCHLD = 17;
 const SIGKILL = 9;
@@ -91,10 +95,10 @@ export function guardElf(options: GuardOptions): Uint8Array {
     guardLoop(code, options);
     killAll(code);
     sendFunctions(code, options);
-    child(code);
+    child(code, options.filter !== undefined);
     data(code, options);
     emitTarget(code, options.target, addressOf);
-    emitProgram(code, NOTIFY_ALL, addressOf);
+    emitProgram(code, options.filter ?? NOTIFY_ALL, addressOf);
   });
 }
 
@@ -251,9 +255,10 @@ function sendFunctions(code: Assembler, options: GuardOptions): void {
 
 /**
  * The target before its execve: dies with the guard, has the signals that Selkie was given, installs the filter, leaves the answer where the
- * guard sees it. From then on every call waits until Selkie serves it.
+ * guard sees it. From then on every notified call waits until Selkie serves it. A filter of a policy is proven by the probe call first: an outer
+ * filter that only pretends to install it is EOPNOTSUPP.
  */
-function child(code: Assembler): void {
+function child(code: Assembler, hasProbe: boolean): void {
   const PR_SET_PDEATHSIG = 1;
   const SIG_SETMASK = 2;
   code.label('child').mov('edi', PR_SET_PDEATHSIG).mov('esi', SIGKILL);
@@ -270,11 +275,21 @@ function child(code: Assembler): void {
   call(code, 'seccomp').cmp('rax', -EINVAL).jcc('ne', 'installed');
   // WAIT_KILLABLE_RECV came in 5.19.
   code.mov('edi', SECCOMP_SET_MODE_FILTER).mov('esi', FLAG_NEW_LISTENER).lea('rdx', 'fprog');
-  call(code, 'seccomp').label('installed').mov(LISTENER, 'rax').test('rax', 'rax').jcc('ns', 'execute');
+  call(code, 'seccomp').label('installed');
+  if (hasProbe) proveFilter(code);
+  code.mov(LISTENER, 'rax').test('rax', 'rax').jcc('ns', 'execute');
   code.mov('edi', 125).jmp('leave').label('execute');
   executeTarget(code);
   code.mov(EXEC_ERRNO, 'r13');
   exitAfterFailedExec(code);
+}
+
+/** The listener or -errno is in rax, before and after. */
+function proveFilter(code: Assembler): void {
+  code.mov('rbx', 'rax').test('rax', 'rax').jcc('s', 'proven');
+  code.mov('edi', PROBE_OPERATION).mov('esi', PROBE_ARGUMENT).xor('edx', 'edx');
+  call(code, 'seccomp').cmp('rax', -PROBE_ERRNO).jcc('e', 'proven').mov('rbx', -EOPNOTSUPP);
+  code.label('proven').mov('rax', 'rbx');
 }
 
 function data(code: Assembler, options: GuardOptions): void {

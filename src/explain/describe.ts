@@ -1,0 +1,77 @@
+import { basename } from 'node:path';
+import { printReturn } from '../bpf/disassemble.ts';
+import { ARCHES, type ArchName } from '../facts/arches.ts';
+import { constantName } from '../facts/constants.ts';
+import { errnoName } from '../facts/errnos.ts';
+import { type Parameter, parameters } from '../facts/prototypes.ts';
+import { SECCOMP_RET_ACTION_FULL, SECCOMP_RET_DATA, SECCOMP_RET_ERRNO } from '../facts/seccomp.ts';
+import { syscallName } from '../facts/syscalls.ts';
+import { abiOf } from '../observe/abi.ts';
+import type { Denial } from './server.ts';
+
+/** A denial in words. */
+export interface Explanation {
+  /** With its arguments, as people write it. */
+  readonly call: string;
+  /** `EPERM`, or the action: `kill_process`. */
+  readonly answer: string;
+  readonly count: number;
+  /** The executable's base name. */
+  readonly program: string;
+  /** `unknown` when unsure. */
+  readonly function: string;
+  readonly module: string;
+  readonly thread: 'main' | 'other';
+  /** What would permit the call: a rule, or an ABI to list. */
+  readonly permit: string;
+}
+
+/** Explains a denial. `arches` are those that the policy is compiled for. */
+export function explain(
+  { data, action, exe, site, isMainThread, count }: Denial,
+  arches: readonly string[],
+): Explanation {
+  const arch = abiOf(data.arch, data.nr) ?? 'x86_64';
+  const name = syscallName(arch, data.nr);
+  const rule = name ?? `syscall(${data.nr - ARCHES[arch].numberOffset})`;
+  const isLauncher = exe?.startsWith('/memfd:selkie-guard') === true;
+  return {
+    call: `${rule}(${name === undefined ? '' : argumentsOf(arch, name, data.args)})`,
+    answer: answerOf(action, arch),
+    count,
+    program: isLauncher ? 'the launcher' : basename(exe ?? 'unknown'),
+    function: (isLauncher ? undefined : site.function) ?? 'unknown',
+    module: isLauncher ? '' : (site.module ?? 'unknown'),
+    thread: isMainThread ? 'main' : 'other',
+    permit: arches.includes(arch) ? `allow ${rule}` : `add ${arch} to arches`,
+  };
+}
+
+/** One line, such as `denied exit_group(0) → EPERM ×1 in makeTheFolder at runtime.exit (makeTheFolder), thread main; ...`. */
+export function explanationLine(explanation: Explanation): string {
+  const { call, answer, count, program, function: name, module, thread, permit } = explanation;
+  const place = `in ${program} at ${name}${module === '' ? '' : ` (${module})`}, thread ${thread}`;
+  return `denied ${call} → ${answer} ×${count} ${place}; to permit it: ${permit}`;
+}
+
+function answerOf(action: number, arch: ArchName): string {
+  const isErrno = (action & SECCOMP_RET_ACTION_FULL) >>> 0 === SECCOMP_RET_ERRNO && (action & SECCOMP_RET_DATA) !== 0;
+  const errno = action & SECCOMP_RET_DATA;
+  return isErrno ? (errnoName(arch, errno) ?? `errno ${errno}`) : printReturn(action, arch);
+}
+
+function argumentsOf(arch: ArchName, name: string, args: readonly bigint[]): string {
+  return (parameters(arch, name) ?? [])
+    .map((parameter, index) => argumentText(arch, parameter, args[index] as bigint))
+    .join(', ');
+}
+
+/** By its name where it is one constant; signed where the kernel reads it so; pointers and what is large in hex. */
+function argumentText(arch: ArchName, { width, pointer, signed, constants }: Parameter, whole: bigint): string {
+  const value = signed ? BigInt.asIntN(width, whole) : BigInt.asUintN(width, whole);
+  // AT_FDCWD is the one value of descriptors that has a name (fcntl.h).
+  if (width === 32 && BigInt.asIntN(32, whole) === -100n) return 'AT_FDCWD';
+  const named = constants === undefined || pointer ? undefined : constantName(arch, constants, value);
+  if (named !== undefined) return named;
+  return pointer || value > 0xffffn ? `0x${value.toString(16)}` : `${value}`;
+}

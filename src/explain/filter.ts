@@ -1,0 +1,50 @@
+import { checkProgram } from '../bpf/check.ts';
+import type { Program } from '../bpf/instruction.ts';
+import { BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W } from '../bpf/opcode.ts';
+import {
+  OFFSET_NR,
+  PROBE_ERRNO,
+  SECCOMP_RET_ACTION_FULL,
+  SECCOMP_RET_ERRNO,
+  SECCOMP_RET_KILL_PROCESS,
+  SECCOMP_RET_TRACE,
+  SECCOMP_RET_USER_NOTIF,
+} from '../facts/seccomp.ts';
+
+/** The number of our own call by which a kill is carried out: one that no kernel has, in no ABI. */
+export const KILL_NR = 0x5e1c1d;
+
+/** Actions that Selkie answers in the kernel's place. kill_thread and trap stay the kernel's: nobody else can do the same. */
+const ANSWERED: ReadonlySet<number> = new Set([
+  SECCOMP_RET_ERRNO,
+  SECCOMP_RET_TRACE,
+  SECCOMP_RET_USER_NOTIF,
+  SECCOMP_RET_KILL_PROCESS,
+]);
+const PROBE_ANSWER = (SECCOMP_RET_ERRNO | PROBE_ERRNO) >>> 0;
+
+/**
+ * The program that notifies where a policy's program denies, and kills where KILL_NR is called. What is allowed takes the same way as before,
+ * and the probe call is answered by the kernel.
+ *
+ * @throws {ProgramError} `program_too_long`
+ */
+export function explainingProgram(program: Program): Program {
+  const notifying = program.map((instruction) =>
+    (instruction.code & 0x1f) === (BPF_RET | BPF_K) && isAnswered(instruction.k)
+      ? { ...instruction, k: SECCOMP_RET_USER_NOTIF }
+      : instruction,
+  );
+  const result = [
+    { code: BPF_LD | BPF_W | BPF_ABS, jt: 0, jf: 0, k: OFFSET_NR },
+    { code: BPF_JMP | BPF_JEQ | BPF_K, jt: 0, jf: 1, k: KILL_NR },
+    { code: BPF_RET | BPF_K, jt: 0, jf: 0, k: SECCOMP_RET_KILL_PROCESS },
+    ...notifying,
+  ];
+  checkProgram(result);
+  return result;
+}
+
+function isAnswered(action: number): boolean {
+  return action >>> 0 !== PROBE_ANSWER && ANSWERED.has((action & SECCOMP_RET_ACTION_FULL) >>> 0);
+}

@@ -1,0 +1,71 @@
+import { NOTIF_OFFSET_ARCH, NOTIF_OFFSET_IP, NOTIF_OFFSET_NR, NOTIF_OFFSET_PID } from '../kernel/abi.ts';
+import type { Listener } from '../kernel/notify.ts';
+import { FastLoop } from './fast-loop.ts';
+import type { Observed } from './protocol.ts';
+import type { CallServer } from './receive.ts';
+import { Tally } from './tally.ts';
+
+const ENOSYS = 38;
+const PROGRESS_MS = 250;
+
+/** Counts every call and lets it through. */
+export class CountingServer implements CallServer<Observed> {
+  readonly #tally: Tally;
+  readonly #tell: (calls: number) => void;
+  #isSynchronous = false;
+  #listener: Listener | undefined;
+  #fast: FastLoop | undefined;
+  #lastProgress = 0;
+
+  /** `launcher`: see ReceiveOptions; `tell` gets the number of calls about four times a second. */
+  constructor(launcher: string, tell: (calls: number) => void) {
+    this.#tally = new Tally(launcher);
+    this.#tell = tell;
+  }
+
+  begin(listener: Listener, socket: number, wake: number): void {
+    this.#listener = listener;
+    this.#isSynchronous = listener.wakeUpSynchronously();
+    this.#fast = FastLoop.create(listener.fd, socket, wake);
+    this.#tally.fastLoop = this.#fast;
+  }
+
+  /** Returns when something else than a call waits. */
+  beforeWait(): void {
+    const fast = this.#fast;
+    while (fast?.run()) {
+      this.serve(fast.notification);
+      this.#tellProgress();
+    }
+    this.#tellProgress();
+  }
+
+  serve(call: DataView): void {
+    const tid = call.getUint32(NOTIF_OFFSET_PID, true);
+    const nr = call.getInt32(NOTIF_OFFSET_NR, true);
+    const token = call.getUint32(NOTIF_OFFSET_ARCH, true);
+    const ip = () => call.getBigUint64(NOTIF_OFFSET_IP, true);
+    if (this.#tally.add(tid, nr, token, ip)) this.#listener?.continue(call);
+    else this.#listener?.answer(0n, ENOSYS, call);
+  }
+
+  drop(index: number): void {
+    this.#fast?.drop(index);
+  }
+
+  end(): void {
+    this.#fast = undefined;
+  }
+
+  result(): Observed {
+    const { calls, boundary } = this.#tally;
+    return { calls, boundary, results: this.#tally.results(), isSynchronous: this.#isSynchronous };
+  }
+
+  #tellProgress(): void {
+    const now = Date.now();
+    if (now - this.#lastProgress < PROGRESS_MS) return;
+    this.#lastProgress = now;
+    this.#tell(this.#tally.calls);
+  }
+}
