@@ -26,7 +26,7 @@ for (const nobody of [false, true])
     const { status, stderr } = selkie(['run', '--explain', '-p', 'p.yaml', file], { cwd: folder, nobody });
     assert.equal(status, 13, stderr);
     const line =
-      'denied socket(AF_INET, SOCK_STREAM, 0) → EACCES ×2 in victim at socket (victim), thread main; to permit it: allow socket';
+      'denied socket(AF_INET, SOCK_STREAM, IPPROTO_IP) → EACCES ×2 in victim at socket (victim), thread main; to permit it: allow socket';
     assert.ok(stderr.includes(line), stderr);
   });
 

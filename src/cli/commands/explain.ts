@@ -33,7 +33,7 @@ export async function explainRun(policyFile: string, command: readonly string[],
     command,
     onDenial: (explanation) => tell('denied', explanation),
   });
-  if (!json) say(`selkie: ${observed.length} kinds of calls were denied${observed.length > 0 ? ':' : ''}`);
+  if (!json) say(`selkie: kinds of denied calls: ${observed.length}`);
   for (const explanation of observed) tell('total', explanation);
   if (error) throw error;
   return exitCodeOf(status);
