@@ -1,6 +1,19 @@
 // Imports point down this list only (ARCHITECTURE.md, Layers). Type-only imports count.
 const layers = {
-  cli: ['load', 'formats', 'record', 'explain', 'apply', 'observe', 'kernel', 'elf', 'compile', 'bpf', 'policy', 'facts'],
+  cli: [
+    'load',
+    'formats',
+    'record',
+    'explain',
+    'apply',
+    'observe',
+    'kernel',
+    'elf',
+    'compile',
+    'bpf',
+    'policy',
+    'facts',
+  ],
   load: ['elf', 'kernel', 'compile', 'bpf', 'policy', 'facts'],
   formats: ['compile', 'bpf', 'policy', 'facts'],
   record: ['observe', 'kernel', 'elf', 'policy', 'facts'],
