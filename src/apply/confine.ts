@@ -1,0 +1,151 @@
+import { PolicyError, SyscallError, UnsupportedError } from '../base/errors.ts';
+import { encodeProgram } from '../bpf/codec.ts';
+import type { Program } from '../bpf/instruction.ts';
+import { compile } from '../compile/compile.ts';
+import { type ArchName, ARCHES } from '../facts/arches.ts';
+import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION, SECCOMP_RET_ALLOW } from '../facts/seccomp.ts';
+import { syscallNumber } from '../facts/syscalls.ts';
+import { NR, SECCOMP_FILTER_FLAG_TSYNC } from '../kernel/abi.ts';
+import { errnoName, libc, trySyscall } from '../kernel/libc.ts';
+import { hasNoNewPrivs, installFilter, setNoNewPrivs, tryActionAvailable, tryFlags } from '../kernel/seccomp.ts';
+import { closeThreadStatuses, openThreadStatuses, readThreadStatus, type ThreadStatus } from '../kernel/threads.ts';
+import { encodeAction } from '../policy/action.ts';
+import { decide } from '../policy/decide.ts';
+import type { Action, Policy } from '../policy/model.ts';
+import { resolvePolicy } from '../policy/resolve.ts';
+import type { ResolvedPolicy } from '../policy/resolved.ts';
+
+/** Puts a policy in force in this very process, on all its threads. */
+
+const TARGET: ArchName = 'x86_64';
+const EPERM = 1;
+const EACCES = 13;
+const EFAULT = 14;
+const EINVAL = 22;
+const ENOSYS = 38;
+const EOPNOTSUPP = 95;
+
+/** What is in force now. */
+export interface Confinement {
+  /** Threads whose status file confirmed the filter; 0 where the policy forbids reading them or /proc is not there. */
+  readonly threads: number;
+  /** The program that the kernel took. */
+  readonly program: Program;
+}
+
+/**
+ * Confines this process, all threads, at once and for ever; without `start:`, whose calls belong to an exec. All that can fail comes
+ * first: compiling, asking the kernel, opening status files; then no_new_privs; then one call for all threads.
+ *
+ * @throws {PolicyError} it cannot be compiled, is for other ABIs, or has an action that nobody in this process can carry out (notify, trace)
+ * @throws {UnsupportedError} not Linux on x86-64, or a kernel without TSYNC or an action of the policy
+ * @throws {SyscallError} the kernel or an outer filter refuses; where no_new_privs has been set by then, the message says so
+ */
+export function confineProcess(policy: Policy): Confinement {
+  libc();
+  checkEnforceable(policy);
+  const resolved = resolvePolicy(policy, { arches: [TARGET] });
+  const program = compile(resolved, { probe: true });
+  checkKernel(policy);
+  const statuses = openThreadStatuses();
+  try {
+    const before = filtersOfThisThread();
+    install(encodeProgram(program));
+    // A refused read or close could kill, so none is made that the policy does not allow.
+    const threads = allows(resolved, 'read') ? confirmThreads(statuses, before) : 0;
+    return { threads, program };
+  } finally {
+    if (allows(resolved, 'close')) closeThreadStatuses(statuses);
+  }
+}
+
+/** @throws {PolicyError} `wrong_arch`, `not_enforceable` */
+function checkEnforceable(policy: Policy): void {
+  const arches = policy.arches ?? [TARGET];
+  if (!arches.includes(TARGET)) {
+    const problem = `this policy is for ${arches.join(', ')}, this process is ${TARGET}`;
+    throw new PolicyError('wrong_arch', `${problem}: add ${TARGET} to arches`);
+  }
+  for (const { action, place } of [...actions(policy), ...policy.syscalls]) {
+    if (action.kind !== 'notify' && action.kind !== 'trace') continue;
+    const problem = `${action.kind} needs another process that answers; a process that confines itself has none`;
+    throw new PolicyError('not_enforceable', `${problem}: write errno(EPERM) or kill_process`, place);
+  }
+}
+
+function actions(policy: Policy): readonly { readonly action: Action; readonly place?: undefined }[] {
+  return [policy.default, policy.badArch, ...(policy.unknown ? [policy.unknown] : [])].map((action) => ({ action }));
+}
+
+/**
+ * Asks whether the kernel can do it. Where a filter that is already in force refuses the question (as a first `confine` does), the
+ * installation itself will answer.
+ */
+function checkKernel(policy: Policy): void {
+  const tsync = -tryFlags(SECCOMP_FILTER_FLAG_TSYNC);
+  if (tsync === EINVAL || tsync === ENOSYS)
+    throw new UnsupportedError('TSYNC', `Cannot confine all threads: seccomp: ${errnoName(tsync)}: wanted Linux 3.17`, '3.17');
+  if (tsync !== EFAULT)
+    throw new SyscallError(
+      'seccomp',
+      tsync,
+      `Cannot confine this process: a filter that is already in force answers ${errnoName(tsync)} to seccomp(2): it must allow SECCOMP_SET_MODE_FILTER with SECCOMP_FILTER_FLAG_TSYNC`,
+    );
+  for (const { action } of [...actions(policy), ...policy.syscalls]) {
+    const result = tryActionAvailable(encodeAction(action, TARGET) & 0xffff_0000);
+    if (result !== -EOPNOTSUPP) continue;
+    throw new UnsupportedError(action.kind, `Cannot confine this process: this kernel lacks the action ${action.kind}: use another`);
+  }
+}
+
+/** no_new_privs, the filter, and the proof that it is ours that answers. */
+function install(program: Uint8Array): void {
+  // Refused by an earlier filter: then it is set, or seccomp(2) says EACCES.
+  const wasSet = hasNoNewPrivs() !== false;
+  if (!wasSet) setNoNewPrivs();
+  const kept = wasSet ? '' : '; no filter was installed, but no_new_privs is set now and stays';
+  try {
+    installFilter(program, SECCOMP_FILTER_FLAG_TSYNC, false);
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    const hint = error.errno === EACCES ? ': no_new_privs is not set, and a filter forbids to set it' : '';
+    throw new SyscallError(error.call, error.errno, `${error.message}${hint}${kept}`, { cause: error });
+  }
+  const answer = trySyscall(NR.seccomp, PROBE_OPERATION, PROBE_ARGUMENT, null);
+  if (answer !== -PROBE_ERRNO)
+    throw new SyscallError(
+      'seccomp',
+      EPERM,
+      `Cannot confine this process: the kernel said yes, but the filter does not answer: an outer filter pretends to install it${kept}`,
+    );
+}
+
+function filtersOfThisThread(): number | undefined {
+  const [main] = openThreadStatuses();
+  if (main === undefined) return undefined;
+  const before = readThreadStatus(main);
+  closeThreadStatuses([main]);
+  return before?.filters;
+}
+
+/** TSYNC's 0 is the kernel's word for all threads; what it shows of each is held against it. */
+function confirmThreads(statuses: readonly ThreadStatus[], before: number | undefined): number {
+  let threads = 0;
+  for (const status of statuses) {
+    const seccomp = readThreadStatus(status);
+    if (seccomp === undefined) continue;
+    const grown = before === undefined || seccomp.filters === undefined || seccomp.filters > before;
+    if (!seccomp.filtered || !grown)
+      throw new SyscallError('seccomp', EPERM, `Cannot confine this process: thread ${status.tid} runs without the filter`);
+    threads += 1;
+  }
+  return threads;
+}
+
+function allows(policy: ResolvedPolicy, name: string): boolean {
+  const nr = syscallNumber(TARGET, name) ?? 0;
+  const rules = policy.arches.find(({ arch }) => arch === TARGET)?.calls.get(nr);
+  if (rules?.some(({ condition }) => condition !== undefined)) return false;
+  const args = [0n, 0n, 0n, 0n, 0n, 0n];
+  return decide(policy, { nr, arch: ARCHES[TARGET].token, instructionPointer: 0n, args }) === SECCOMP_RET_ALLOW;
+}

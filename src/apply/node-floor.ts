@@ -1,0 +1,55 @@
+import type { Action, Call, Policy, Rule } from '../policy/model.ts';
+import { parseCondition } from '../policy/condition.ts';
+import { setMembers } from '../policy/sets.ts';
+
+/** What `confine` adds to a policy so that Node itself goes on working under it. */
+
+const ALLOW: Action = { kind: 'allow' };
+const EPERM: Action = { kind: 'errno', errno: 'EPERM' };
+const ENOSYS: Action = { kind: 'errno', errno: 'ENOSYS' };
+
+/**
+ * Node starts threads by clone, which also makes processes and namespaces. These are the flags that glibc gives for a thread
+ * (nptl/pthread_create.c), with musl's CLONE_DETACHED; a call with any other, or without CLONE_THREAD, is refused.
+ */
+const NO_THREAD: string =
+  'not ((flags & CLONE_THREAD) == CLONE_THREAD && flags within [CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SYSVSEM, CLONE_SIGHAND, CLONE_THREAD, CLONE_SETTLS, CLONE_PARENT_SETTID, CLONE_CHILD_CLEARTID, 0x400000])';
+
+/** A second `confine` installs its filter by this call; it can only narrow. */
+const SECOND_FILTER = 'operation == SECCOMP_SET_MODE_FILTER && flags == SECCOMP_FILTER_FLAG_TSYNC';
+
+/**
+ * Adds `@node`, ENOSYS for `@fallback`, threads only from clone, and the call by which a second `confine` narrows. What the policy
+ * itself says of clone, seccomp or a set stays as it is.
+ */
+export function withNodeFloor(policy: Policy): Policy {
+  const added: Rule[] = [];
+  const sets: readonly (readonly [string, Action])[] = [
+    ['node', ALLOW],
+    ['fallback', ENOSYS],
+  ];
+  for (const [name, action] of sets) if (!policy.syscalls.some(isSet(name))) added.push(rule(action, 'set', name));
+  if (!mentions(policy, 'clone')) added.push(rule(EPERM, 'name', 'clone', NO_THREAD));
+  if (!mentions(policy, 'seccomp')) added.push(rule(ALLOW, 'name', 'seccomp', SECOND_FILTER));
+  return { ...policy, syscalls: [...policy.syscalls, ...added] };
+}
+
+function rule(action: Action, kind: 'name' | 'set', name: string, condition?: string): Rule {
+  return { action, call: { kind, name }, ...(condition !== undefined && { condition: parseCondition(condition) }) };
+}
+
+const isSet =
+  (name: string) =>
+  ({ call }: Rule): boolean =>
+    call.kind === 'set' && call.name === name;
+
+/** Whether a policy names a call itself, or by a set that is no floor. */
+function mentions(policy: Policy, name: string): boolean {
+  return policy.syscalls.some(({ call }) => covers(call, policy, name));
+}
+
+function covers(call: Call, policy: Policy, name: string): boolean {
+  if (call.kind !== 'set') return call.kind === 'name' && call.name === name;
+  if (call.name === 'node') return false;
+  return setMembers(policy.sets, call.name)?.some((member) => member.name === name) ?? false;
+}
