@@ -93,7 +93,8 @@ function callsAfterMark(text) {
   const lines = text.split('\n');
   const mark = lines.findIndex((line) => line.includes(MARK));
   if (mark < 0) throw new Error(`no mark in the trace: ${lines.slice(-5).join('\n')}`);
-  return new Set(lines.slice(mark + 1).flatMap((line) => /^\d+ +(?:<\.\.\. )?([a-z][a-z0-9_]*)(?:\(| resumed)/.exec(line)?.[1] ?? []));
+  // Lines of what goes on ("<... read resumed>") are of calls that began before.
+  return new Set(lines.slice(mark + 1).flatMap((line) => /^\d+ +([a-z][a-z0-9_]*)\(/.exec(line)?.[1] ?? []));
 }
 
 function print() {

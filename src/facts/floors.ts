@@ -1,6 +1,7 @@
 import type { FloorCall } from './floor.ts';
 import { GLIBC, GLIBC_THREADS } from './glibc-floor.ts';
 import { MUSL } from './musl-floor.ts';
+import { NODE } from './node-floor.ts';
 import { PYTHON } from './python-floor.ts';
 import { RUST } from './rust-floor.ts';
 
@@ -145,7 +146,7 @@ const FALLBACK: readonly FloorCall[] = [
 
 /** Floors by name, without the `@` of policies. A call that a floor allows is never in `fallback`. */
 export const FLOORS: Readonly<
-  Record<'go' | 'glibc-threads' | 'glibc' | 'musl' | 'rust' | 'python' | 'fallback', readonly FloorCall[]>
+  Record<'go' | 'glibc-threads' | 'glibc' | 'musl' | 'rust' | 'python' | 'node' | 'fallback', readonly FloorCall[]>
 > &
   Readonly<Record<string, readonly FloorCall[]>> = {
   go: GO,
@@ -154,6 +155,7 @@ export const FLOORS: Readonly<
   musl: MUSL,
   rust: RUST,
   python: PYTHON,
+  node: NODE,
   fallback: FALLBACK,
 };
 
