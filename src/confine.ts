@@ -47,7 +47,13 @@ export function confine(source: string | URL | Policy | ConfineRules, options: C
   const own = policyOf(source);
   const { floor = true, print = false } = isRules(source) ? { ...source, ...options } : options;
   const whole = floor ? withNodeFloor(own) : own;
-  if (print) writeSync(2, permittedLines({ ...whole, start: [] }).map((line) => `[+] ${line}\n`).join(''));
+  if (print)
+    writeSync(
+      2,
+      permittedLines({ ...whole, start: [] })
+        .map((line) => `[+] ${line}\n`)
+        .join(''),
+    );
   return confineProcess(whole);
 }
 

@@ -71,7 +71,10 @@ function policyField(text: string, folder: string): string | undefined {
   if (content?.selkie === undefined) return undefined;
   const policy = content.selkie?.policy;
   if (typeof policy === 'string' && policy !== '') return policy;
-  throw new UsageError('bad_package', `Cannot read "${path}": "selkie" has no "policy": wanted the path of a policy file`);
+  throw new UsageError(
+    'bad_package',
+    `Cannot read "${path}": "selkie" has no "policy": wanted the path of a policy file`,
+  );
 }
 
 // Threads share the filter of their process, and --import is inherited by workers.

@@ -43,8 +43,16 @@ try {
     const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
     const seen = {};
     for (const run of RUNS) {
-      const label = [run.program, ...(run.flags ?? []), ...(run.words ?? []), run.stdio, run.stop && 'stop', ...(run.signals ?? [])];
-      for (const call of callsAfterMark(await trace(node, run))) (seen[call] ??= []).push(label.filter(Boolean).join(' '));
+      const label = [
+        run.program,
+        ...(run.flags ?? []),
+        ...(run.words ?? []),
+        run.stdio,
+        run.stop && 'stop',
+        ...(run.signals ?? []),
+      ];
+      for (const call of callsAfterMark(await trace(node, run)))
+        (seen[call] ??= []).push(label.filter(Boolean).join(' '));
     }
     captured[version] = seen;
     console.log(`${version}: ${Object.keys(seen).length} calls: ${Object.keys(seen).sort().join(' ')}`);
@@ -59,7 +67,10 @@ function trace(node, { program, flags = [], words = [], stop, signals = [], stdi
   const command = [node, ...flags, join(PROGRAMS, `${program}.cjs`), ...words];
   const traced = ['strace', '-f', '-o', file, ...command];
   const [word, ...rest] = stdio === 'tty' ? ['script', '-qec', traced.join(' '), '/dev/null'] : traced;
-  const shell = stdio === 'file' ? ['sh', '-c', `"$@" <${command[1]} >${join(work, 'out')} 2>&1`, 'sh', ...traced] : [word, ...rest];
+  const shell =
+    stdio === 'file'
+      ? ['sh', '-c', `"$@" <${command[1]} >${join(work, 'out')} 2>&1`, 'sh', ...traced]
+      : [word, ...rest];
   const streams = stdio === 'pipe' || stdio === 'tty' ? ['pipe', 'pipe', 'pipe'] : 'ignore';
   return new Promise((done) => {
     const child = spawn(shell[0], shell.slice(1), { stdio: streams, cwd: work });
@@ -67,7 +78,8 @@ function trace(node, { program, flags = [], words = [], stop, signals = [], stdi
     child.stderr?.resume();
     child.stdin?.end('some words\n');
     const end = setTimeout(() => send(command, 'SIGKILL'), LIMIT_MS);
-    const pause = stop && setInterval(() => (send(command, 'SIGSTOP'), setTimeout(() => send(command, 'SIGCONT'), 40)), 150);
+    const pause =
+      stop && setInterval(() => (send(command, 'SIGSTOP'), setTimeout(() => send(command, 'SIGCONT'), 40)), 150);
     let delay = 500;
     for (const signal of signals) setTimeout(() => send(command, signal), (delay += 150));
     child.on('exit', () => {
@@ -100,7 +112,9 @@ function callsAfterMark(text) {
 function print() {
   const sorted = (value) => Object.entries(value).sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }));
   const versions = sorted(captured).map(([version, calls]) => {
-    const rows = sorted(calls).map(([call, runs]) => `  ${JSON.stringify(call)}: ${JSON.stringify(runs).replaceAll('","', '", "')}`);
+    const rows = sorted(calls).map(
+      ([call, runs]) => `  ${JSON.stringify(call)}: ${JSON.stringify(runs).replaceAll('","', '", "')}`,
+    );
     return ` ${JSON.stringify(version)}: {\n${rows.join(',\n')}\n }`;
   });
   return `{\n${versions.join(',\n')}\n}\n`;

@@ -2,7 +2,7 @@ import { PolicyError, SyscallError, UnsupportedError } from '../base/errors.ts';
 import { encodeProgram } from '../bpf/codec.ts';
 import type { Program } from '../bpf/instruction.ts';
 import { compile } from '../compile/compile.ts';
-import { type ArchName, ARCHES } from '../facts/arches.ts';
+import { ARCHES, type ArchName } from '../facts/arches.ts';
 import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION, SECCOMP_RET_ALLOW } from '../facts/seccomp.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
 import { NR, SECCOMP_FILTER_FLAG_TSYNC } from '../kernel/abi.ts';
@@ -84,7 +84,11 @@ function actions(policy: Policy): readonly { readonly action: Action; readonly p
 function checkKernel(policy: Policy): void {
   const tsync = -tryFlags(SECCOMP_FILTER_FLAG_TSYNC);
   if (tsync === EINVAL || tsync === ENOSYS)
-    throw new UnsupportedError('TSYNC', `Cannot confine all threads: seccomp: ${errnoName(tsync)}: wanted Linux 3.17`, '3.17');
+    throw new UnsupportedError(
+      'TSYNC',
+      `Cannot confine all threads: seccomp: ${errnoName(tsync)}: wanted Linux 3.17`,
+      '3.17',
+    );
   if (tsync !== EFAULT)
     throw new SyscallError(
       'seccomp',
@@ -94,7 +98,10 @@ function checkKernel(policy: Policy): void {
   for (const { action } of [...actions(policy), ...policy.syscalls]) {
     const result = tryActionAvailable(encodeAction(action, TARGET) & 0xffff_0000);
     if (result !== -EOPNOTSUPP) continue;
-    throw new UnsupportedError(action.kind, `Cannot confine this process: this kernel lacks the action ${action.kind}: use another`);
+    throw new UnsupportedError(
+      action.kind,
+      `Cannot confine this process: this kernel lacks the action ${action.kind}: use another`,
+    );
   }
 }
 
@@ -136,7 +143,11 @@ function confirmThreads(statuses: readonly ThreadStatus[], before: number | unde
     if (seccomp === undefined) continue;
     const grown = before === undefined || seccomp.filters === undefined || seccomp.filters > before;
     if (!seccomp.filtered || !grown)
-      throw new SyscallError('seccomp', EPERM, `Cannot confine this process: thread ${status.tid} runs without the filter`);
+      throw new SyscallError(
+        'seccomp',
+        EPERM,
+        `Cannot confine this process: thread ${status.tid} runs without the filter`,
+      );
     threads += 1;
   }
   return threads;

@@ -1,5 +1,5 @@
-import type { Action, Call, Policy, Rule } from '../policy/model.ts';
 import { parseCondition } from '../policy/condition.ts';
+import type { Action, Call, Policy, Rule } from '../policy/model.ts';
 import { setMembers } from '../policy/sets.ts';
 
 /** What `confine` adds to a policy so that Node itself goes on working under it. */

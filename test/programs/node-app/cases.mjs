@@ -237,14 +237,17 @@ export const cases = {
   },
   'crypto: Web Crypto': async () => {
     const key = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, true, ['encrypt']);
-    assert.ok((await crypto.subtle.encrypt({ name: 'AES-GCM', iv: new Uint8Array(12) }, key, new Uint8Array(9))).byteLength > 9);
+    assert.ok(
+      (await crypto.subtle.encrypt({ name: 'AES-GCM', iv: new Uint8Array(12) }, key, new Uint8Array(9))).byteLength > 9,
+    );
   },
   'worker_threads: message and answer': async () => {
     const [answer] = await worker("require('node:worker_threads').parentPort.postMessage(6 * 7)");
     assert.equal(answer, 42);
   },
   'worker_threads: eight at a time, with files': async () => {
-    const code = "const fs = require('node:fs'); require('node:worker_threads').parentPort.postMessage(fs.readdirSync('/').length)";
+    const code =
+      "const fs = require('node:fs'); require('node:worker_threads').parentPort.postMessage(fs.readdirSync('/').length)";
     const counts = await Promise.all(Array.from({ length: 8 }, () => worker(code)));
     assert.equal(new Set(counts.map(([count]) => count)).size, 1);
   },
@@ -254,13 +257,17 @@ export const cases = {
     assert.equal(await endless.terminate(), 1);
     const [thrown] = await once(new Worker("throw new Error('mine')", { eval: true }), 'error');
     assert.equal(thrown.message, 'mine');
-    const hungry = new Worker('const a = []; for (;;) a.push(new Array(1000).fill(1.5))', { eval: true, resourceLimits: { maxOldGenerationSizeMb: 12 } });
+    const hungry = new Worker('const a = []; for (;;) a.push(new Array(1000).fill(1.5))', {
+      eval: true,
+      resourceLimits: { maxOldGenerationSizeMb: 12 },
+    });
     const [error] = await once(hungry, 'error');
     assert.equal(error.code, 'ERR_WORKER_OUT_OF_MEMORY');
   },
   'worker_threads: shared memory': async () => {
     const shared = new Int32Array(new SharedArrayBuffer(4));
-    const code = "const w = require('node:worker_threads'); Atomics.store(w.workerData, 0, 7); Atomics.notify(w.workerData, 0); w.parentPort.postMessage(1)";
+    const code =
+      "const w = require('node:worker_threads'); Atomics.store(w.workerData, 0, 7); Atomics.notify(w.workerData, 0); w.parentPort.postMessage(1)";
     const done = worker(code, { workerData: shared });
     Atomics.wait(shared, 0, 0, 5000);
     await done;
@@ -276,7 +283,8 @@ export const cases = {
   },
   'zlib: brotli streams': async () => {
     const packed = [];
-    for await (const chunk of Readable.from(['z'.repeat(500_000)]).pipe(zlib.createBrotliCompress())) packed.push(chunk);
+    for await (const chunk of Readable.from(['z'.repeat(500_000)]).pipe(zlib.createBrotliCompress()))
+      packed.push(chunk);
     assert.equal(zlib.brotliDecompressSync(Buffer.concat(packed)).length, 500_000);
   },
   'timers: timeouts, intervals, immediates': async () => {
@@ -300,12 +308,16 @@ export const cases = {
       const kept = Array.from({ length: 200_000 }, (_, index) => ({ index, text: `t${index}` }));
       assert.equal(Buffer.alloc(30_000_000, round)[29_999_999], round);
       assert.equal(kept.length, 200_000);
-      for (let index = 0; index < 100; index += 1) assert.equal(new Function(`return ${index} + ${round}`)(), index + round);
+      for (let index = 0; index < 100; index += 1)
+        assert.equal(new Function(`return ${index} + ${round}`)(), index + round);
     }
     assert.ok(process.memoryUsage().heapUsed > 0);
   },
   'wasm: compile, grow, trap': async () => {
-    const bytes = Uint8Array.from([0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 5, 3, 1, 0, 1, 7, 5, 1, 1, 102, 0, 0, 10, 10, 1, 8, 0, 65, 127, 40, 2, 0, 26, 11]);
+    const bytes = Uint8Array.from([
+      0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 5, 3, 1, 0, 1, 7, 5, 1, 1, 102, 0, 0, 10, 10, 1, 8, 0,
+      65, 127, 40, 2, 0, 26, 11,
+    ]);
     const { instance } = await WebAssembly.instantiate(bytes);
     assert.throws(() => instance.exports.f(), WebAssembly.RuntimeError);
     assert.equal(new WebAssembly.Memory({ initial: 1, maximum: 100 }).grow(50), 1);
@@ -323,7 +335,12 @@ export const cases = {
   },
   'os and process: facts': () => {
     assert.ok(os.cpus().length > 0 && os.totalmem() > 0 && os.uptime() > 0 && os.hostname() !== '');
-    assert.ok(process.cpuUsage().user > 0 && process.resourceUsage().maxRSS > 0 && process.getuid() >= 0 && process.cwd() !== '');
+    assert.ok(
+      process.cpuUsage().user > 0 &&
+        process.resourceUsage().maxRSS > 0 &&
+        process.getuid() >= 0 &&
+        process.cwd() !== '',
+    );
     assert.ok(Object.keys(os.networkInterfaces()).length >= 0);
     assert.notEqual(new Intl.DateTimeFormat('de', { dateStyle: 'full' }).format(0), '');
   },
