@@ -51,8 +51,10 @@ try {
         run.stop && 'stop',
         ...(run.signals ?? []),
       ];
-      for (const call of callsAfterMark(await trace(node, run)))
-        (seen[call] ??= []).push(label.filter(Boolean).join(' '));
+      for (const call of callsAfterMark(await trace(node, run))) {
+        seen[call] ??= [];
+        seen[call].push(label.filter(Boolean).join(' '));
+      }
     }
     captured[version] = seen;
     console.log(`${version}: ${Object.keys(seen).length} calls: ${Object.keys(seen).sort().join(' ')}`);
@@ -78,16 +80,19 @@ function trace(node, { program, flags = [], words = [], stop, signals = [], stdi
     child.stderr?.resume();
     child.stdin?.end('some words\n');
     const end = setTimeout(() => send(command, 'SIGKILL'), LIMIT_MS);
-    const pause =
-      stop && setInterval(() => (send(command, 'SIGSTOP'), setTimeout(() => send(command, 'SIGCONT'), 40)), 150);
-    let delay = 500;
-    for (const signal of signals) setTimeout(() => send(command, signal), (delay += 150));
+    const pause = stop && setInterval(stopForAWhile, 150, command);
+    for (const [index, signal] of signals.entries()) setTimeout(send, 650 + 150 * index, command, signal);
     child.on('exit', () => {
       clearTimeout(end);
       clearInterval(pause);
       done(readFileSync(file, 'utf8'));
     });
   });
+}
+
+function stopForAWhile(command) {
+  send(command, 'SIGSTOP');
+  setTimeout(send, 40, command, 'SIGCONT');
 }
 
 /** Signals the program, never strace. */
