@@ -7,6 +7,7 @@ import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION, SECCOMP_RET_ALLOW } from 
 import { syscallNumber } from '../facts/syscalls.ts';
 import { NR, SECCOMP_FILTER_FLAG_TSYNC } from '../kernel/abi.ts';
 import { errnoName, libc, trySyscall } from '../kernel/libc.ts';
+import { giveUpRings } from '../kernel/libuv-ring.ts';
 import { hasNoNewPrivs, installFilter, setNoNewPrivs, tryActionAvailable, tryFlags } from '../kernel/seccomp.ts';
 import { closeThreadStatuses, openThreadStatuses, readThreadStatus, type ThreadStatus } from '../kernel/threads.ts';
 import { encodeAction } from '../policy/action.ts';
@@ -35,7 +36,7 @@ export interface Confinement {
 
 /**
  * Confines this process, all threads, at once and for ever; without `start:`, whose calls belong to an exec. All that can fail comes
- * first: compiling, asking the kernel, opening status files; then no_new_privs; then one call for all threads.
+ * first: compiling, asking the kernel, freeing the event loop from io_uring, opening status files; then no_new_privs; then one call for all threads.
  *
  * @throws {PolicyError} it cannot be compiled, is for other ABIs, or has an action that nobody in this process can carry out (notify, trace)
  * @throws {UnsupportedError} not Linux on x86-64, or a kernel without TSYNC or an action of the policy
@@ -47,6 +48,7 @@ export function confineProcess(policy: Policy): Confinement {
   const resolved = resolvePolicy(policy, { arches: [TARGET] });
   const program = compile(resolved, { probe: true });
   checkKernel(policy);
+  if (!allows(resolved, 'io_uring_enter')) giveUpRings();
   const statuses = openThreadStatuses();
   try {
     const before = filtersOfThisThread();

@@ -7,6 +7,7 @@ import { setMembers } from '../policy/sets.ts';
 const ALLOW: Action = { kind: 'allow' };
 const EPERM: Action = { kind: 'errno', errno: 'EPERM' };
 const ENOSYS: Action = { kind: 'errno', errno: 'ENOSYS' };
+const EINVAL: Action = { kind: 'errno', errno: 'EINVAL' };
 
 /**
  * Node starts threads by clone, which also makes processes and namespaces. These are the flags that glibc gives for a thread
@@ -14,6 +15,12 @@ const ENOSYS: Action = { kind: 'errno', errno: 'ENOSYS' };
  */
 const NO_THREAD: string =
   'not ((flags & CLONE_THREAD) == CLONE_THREAD && flags within [CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SYSVSEM, CLONE_SIGHAND, CLONE_THREAD, CLONE_SETTLS, CLONE_PARENT_SETTID, CLONE_CHILD_CLEARTID, 0x400000])';
+
+/**
+ * At the end of the process koffi, through which Selkie reaches the kernel, brings its output streams to disk, and waits for ever after an
+ * answer like EPERM. EINVAL is what the kernel says where they are pipes or terminals.
+ */
+const STREAMS_OF_KOFFI = 'fd == 1 || fd == 2';
 
 /** A second `confine` installs its filter by this call; it can only narrow. */
 const SECOND_FILTER = 'operation == SECCOMP_SET_MODE_FILTER && flags == SECCOMP_FILTER_FLAG_TSYNC';
@@ -30,6 +37,7 @@ export function withNodeFloor(policy: Policy): Policy {
   ];
   for (const [name, action] of sets) if (!policy.syscalls.some(isSet(name))) added.push(rule(action, 'set', name));
   if (!mentions(policy, 'clone')) added.push(rule(EPERM, 'name', 'clone', NO_THREAD));
+  if (!mentions(policy, 'fsync')) added.push(rule(EINVAL, 'name', 'fsync', STREAMS_OF_KOFFI));
   if (!mentions(policy, 'seccomp')) added.push(rule(ALLOW, 'name', 'seccomp', SECOND_FILTER));
   return { ...policy, syscalls: [...policy.syscalls, ...added] };
 }

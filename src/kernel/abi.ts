@@ -33,6 +33,7 @@ export const NR = {
   execveat: 322,
   pidfd_send_signal: 424,
   io_uring_setup: 425,
+  io_uring_enter: 426,
   pidfd_open: 434,
   pidfd_getfd: 438,
   landlock_create_ruleset: 444,
