@@ -64,13 +64,15 @@ function readMappings(): readonly Mapping[] {
   // start-end perms offset device inode name: proc_pid_maps(5)
   const pattern = /^([0-9a-f]+)-([0-9a-f]+) rw\S+ ([0-9a-f]+) \S+ (\d+) *(.*)$/gm;
   try {
-    return [...readFileSync('/proc/self/maps', 'latin1').matchAll(pattern)].map(([, start, end, offset, inode, name]) => ({
-      start: BigInt(`0x${start}`),
-      end: BigInt(`0x${end}`),
-      offset: BigInt(`0x${offset}`),
-      inode: Number(inode),
-      name: name ?? '',
-    }));
+    return [...readFileSync('/proc/self/maps', 'latin1').matchAll(pattern)].map(
+      ([, start, end, offset, inode, name]) => ({
+        start: BigInt(`0x${start}`),
+        end: BigInt(`0x${end}`),
+        offset: BigInt(`0x${offset}`),
+        inode: Number(inode),
+        name: name ?? '',
+      }),
+    );
   } catch (error) {
     throw refusal('/proc cannot be read, so that nobody knows whether Node has rings', error);
   }
@@ -111,7 +113,8 @@ function giveUp(memory: ProcessMemory, rings: readonly Ring[], mappings: readonl
   for (const ring of rings) {
     const [field, other] = fields.get(ring) ?? [];
     if (field === undefined || other !== undefined) throw refusal('this version of libuv keeps them elsewhere');
-    if (isPending(ring)) throw refusal('a loop is about to use its ring: confine before the program does anything else');
+    if (isPending(ring))
+      throw refusal('a loop is about to use its ring: confine before the program does anything else');
   }
   // Safe because: the main loop does not run while this thread is in JavaScript, and the others register nothing but at their start.
   for (const [field] of fields.values())
@@ -126,7 +129,11 @@ function wherePlaced(mappings: readonly Mapping[]): readonly Mapping[] {
 }
 
 /** Addresses of the descriptors' fields of struct uv__iou, in one mapping. */
-function findFields(memory: ProcessMemory, { start, end }: Mapping, rings: readonly Ring[]): ReadonlyMap<Ring, readonly bigint[]> {
+function findFields(
+  memory: ProcessMemory,
+  { start, end }: Mapping,
+  rings: readonly Ring[],
+): ReadonlyMap<Ring, readonly bigint[]> {
   const found = new Map<Ring, bigint[]>();
   for (let from = start; from < end; from += BigInt(CHUNK)) {
     const length = Math.min(CHUNK + IOU_SIZE, Number(end - from));
