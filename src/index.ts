@@ -5,6 +5,7 @@ export { runWithPolicy, type SealedFile, sealWithPolicy } from './apply/with-pol
 export * from './base/errors.ts';
 export { type CompileOptions, compile } from './compile/compile.ts';
 export { type CompiledPolicy, compilePolicy } from './compile/compile-policy.ts';
+export { type Confinement, type ConfineOptions, type ConfineRules, confine } from './confine.ts';
 export { type LoadedFilter, loadFilter, loadPolicy } from './load/filter.ts';
 export { parsePolicy } from './policy/parse.ts';
 export { printPolicy } from './policy/print.ts';

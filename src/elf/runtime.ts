@@ -5,7 +5,7 @@ import { interpreterOf, readElf } from './read.ts';
 
 export interface Runtime {
   readonly libc: 'glibc' | 'musl' | undefined;
-  readonly language: 'rust' | 'python' | undefined;
+  readonly language: 'rust' | 'python' | 'node' | undefined;
 }
 
 /** glibc's tunables are in every static program since 2.26 (elf/dl-tunables.c). */
@@ -16,6 +16,9 @@ const MUSL_MARK = '-+   0X0x';
 const RUST_MARKS = ['RUST_BACKTRACE', 'library/std/src/'];
 /** What the main function of `python` calls, in it or in libpython (Programs/python.c). */
 const PYTHON_MARK = 'Py_BytesMain';
+
+/** Name of a script that Node starts with, in its embedded sources (lib/internal/bootstrap/node.js). */
+const NODE_MARK = 'internal/bootstrap/node';
 
 /** @returns what is recognised; undefined for what is no 64-bit little-endian ELF executable */
 export function detectRuntime(bytes: Uint8Array): Runtime | undefined {
@@ -38,7 +41,8 @@ function libcOf(bytes: Uint8Array, interpreter: string | undefined): Runtime['li
 
 function languageOf(bytes: Uint8Array): Runtime['language'] {
   if (RUST_MARKS.every((mark) => contains(bytes, mark))) return 'rust';
-  return contains(bytes, PYTHON_MARK) ? 'python' : undefined;
+  if (contains(bytes, PYTHON_MARK)) return 'python';
+  return contains(bytes, NODE_MARK) ? 'node' : undefined;
 }
 
 function contains(bytes: Uint8Array, text: string): boolean {

@@ -44,13 +44,13 @@ interface Mapping {
  * @throws {UnsupportedError} there are rings that cannot be given up: UV_USE_IO_URING=0 in Node's environment avoids them
  */
 export function giveUpRings(): void {
-  // Anything else: this kernel has no io_uring, or a filter refuses it already.
-  if (trySyscall(NR.io_uring_enter, -1, 0, 0, 0, null, 0) !== -EBADF) return;
-  const mappings = readMappings();
-  const rings = ringsOf(mappings);
-  if (rings.length === 0) return;
-  if (rings.length > LOOPS_OF_NODE)
+  const descriptors = ringDescriptors();
+  // Where a filter refuses them already, loops that use a ring have ended with an abort, or gave it up.
+  if (descriptors.length === 0 || areRefused()) return;
+  if (descriptors.length > LOOPS_OF_NODE)
     throw refusal('workers or the inspector run already, each with a ring of its own: confine first, start them later');
+  const mappings = readMappings();
+  const rings = ringsOf(mappings, descriptors);
   const memory = ProcessMemory.open(process.pid);
   if (!memory) throw refusal('/proc/self/mem cannot be opened');
   try {
@@ -79,8 +79,8 @@ function readMappings(): readonly Mapping[] {
 }
 
 /** io_uring_setup(2): the queues are mapped from IORING_OFF_SQ_RING, the entries from IORING_OFF_SQES. */
-function ringsOf(mappings: readonly Mapping[]): readonly Ring[] {
-  return ringDescriptors().map((fd) => {
+function ringsOf(mappings: readonly Mapping[], descriptors: readonly number[]): readonly Ring[] {
+  return descriptors.map((fd) => {
     const { ino } = fstatSync(fd);
     const queues = mappings.find(({ inode, offset }) => inode === ino && offset === 0n);
     const entries = mappings.find(({ inode, offset }) => inode === ino && offset === 0x1000_0000n);
@@ -89,17 +89,33 @@ function ringsOf(mappings: readonly Mapping[]): readonly Ring[] {
   });
 }
 
+/** @throws {UnsupportedError} nobody can tell whether there are some */
 function ringDescriptors(): readonly number[] {
-  return readdirSync('/proc/self/fd')
-    .map(Number)
-    .filter((fd) => {
-      try {
-        return readlinkSync(`/proc/self/fd/${fd}`) === 'anon_inode:[io_uring]';
-      } catch {
-        // The descriptor by which the folder was read is closed.
-        return false;
-      }
-    });
+  try {
+    return readdirSync('/proc/self/fd').map(Number).filter(isRing);
+  } catch (error) {
+    if (!loopsHaveRings() || areRefused()) return [];
+    throw refusal('/proc/self/fd cannot be read, so that nobody knows them', error);
+  }
+}
+
+function isRing(fd: number): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`) === 'anon_inode:[io_uring]';
+  } catch {
+    // The descriptor by which the folder was read is closed.
+    return false;
+  }
+}
+
+function loopsHaveRings(): boolean {
+  const [major = 0, minor = 0] = (process.versions.uv ?? '').split('.').map(Number);
+  return major > 1 || minor >= 49;
+}
+
+/** Whether a filter answers instead of the kernel, which says EBADF to a descriptor that is none. */
+function areRefused(): boolean {
+  return trySyscall(NR.io_uring_enter, -1, 0, 0, 0, null, 0) !== -EBADF;
 }
 
 /** Writes -1 where a loop keeps its ring's descriptor. */

@@ -28,7 +28,7 @@ export function floorOf(executable: Uint8Array): Floor | undefined {
   return sets.length === 0 ? undefined : { runtime: words.join(' '), sets };
 }
 
-const LANGUAGES = { rust: 'Rust', python: 'Python' };
+const LANGUAGES = { rust: 'Rust', python: 'Python', node: 'Node' };
 
 /** The floors of all executables of a recording together; undefined where none is known. */
 export function joinFloors(floors: readonly (Floor | undefined)[]): Floor | undefined {

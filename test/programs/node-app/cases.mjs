@@ -360,7 +360,7 @@ function local(_name, options, done) {
   else done(null, '127.0.0.1', 4);
 }
 
-/** Ends of the process: the word is the first argument; see confine-suite.ts for what each must give. */
+/** Ends of the process: the word is the first argument; test/support/node-app.ts says what each must give. */
 export const ends = {
   return: () => {},
   exit: () => process.exit(3),
