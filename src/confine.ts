@@ -45,7 +45,8 @@ export function confine(source: string | URL | Policy | ConfineRules, options: C
     throw new UnsupportedError('confine', message);
   }
   const own = policyOf(source);
-  const { floor = true, print = false } = isRules(source) ? { ...source, ...options } : options;
+  const { floor = true, print = false } =
+    typeof source === 'object' && 'allow' in source ? { ...source, ...options } : options;
   const whole = floor ? withNodeFloor(own) : own;
   if (print)
     writeSync(

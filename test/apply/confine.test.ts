@@ -39,11 +39,12 @@ test('a second confine narrows, and never widens', (context) => {
 });
 
 test('rules may have conditions, denials, another default, and be printed', (context) => {
-  const code = `import { createServer } from 'node:net';
+  const code = `import { mkdirSync } from 'node:fs';
+    import { createServer } from 'node:net';
     confine({ allow: ['@stdio', '@network', 'socket: domain == AF_UNIX'], deny: ['listen', 'socket'], default: 'errno(EACCES)', print: true });
     createServer().on('error', ({ code }) => console.log(code)).listen(0, '127.0.0.1');
     createServer().on('error', ({ code }) => console.log(code)).listen('./socket');
-    console.log(${CHILD});`;
+    try { mkdirSync('a'); } catch ({ code }) { console.log(code); }`;
   const { status, stdout, stderr } = confined(scratchFolder(context), code);
   assert.equal(status, 0, stderr);
   assert.deepEqual(stdout.trim().split('\n').sort(), ['EACCES', 'EPERM', 'EPERM']);
@@ -61,11 +62,11 @@ test('what cannot be confined is refused with a typed error, and the process is 
   const { status, stdout, stderr } = confined(folder, code);
   assert.equal(status, 0, stderr);
   assert.deepEqual(stdout.trim().split('\n'), [
-    'PolicyError unknown_syscall',
+    'PolicyError unknown_call',
     'UsageError cannot_read',
     'PolicyError not_enforceable',
     'PolicyError wrong_arch',
-    'PolicyError unknown_syscall',
+    'PolicyError unknown_call',
     'TypeError undefined',
     'TypeError undefined',
     'undefined',
@@ -87,6 +88,23 @@ test('CommonJS and ESM programs confine themselves by the package', (context) =>
     const { status, stdout, stderr } = runCommand([process.execPath, file], { cwd: folder });
     assert.deepEqual([status, stdout], [0, 'EPERM\n'], stderr);
   }
+});
+
+test('a TypeScript program that confines itself passes the compiler, and wrong options do not', (context) => {
+  const folder = scratchFolder(context);
+  mkdirSync(join(folder, 'node_modules/@types'), { recursive: true });
+  symlinkSync(ROOT, join(folder, 'node_modules/selkie'));
+  symlinkSync(join(ROOT, 'node_modules/@types/node'), join(folder, 'node_modules/@types/node'));
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--types', 'node'];
+  const check = (code: string): Finished => {
+    writeFileSync(join(folder, 'main.mts'), `import { type Confinement, confine } from 'selkie';\n${code}`);
+    return runCommand([join(ROOT, 'node_modules/.bin/tsc'), ...options, 'main.mts'], { cwd: folder });
+  };
+  const right = check(
+    "const { threads }: Confinement = confine({ allow: ['@stdio'], print: true });\nthreads.toFixed();",
+  );
+  assert.equal(right.status, 0, right.stdout);
+  assert.match(check("confine({ alow: ['@stdio'] });").stdout, /alow/);
 });
 
 test('selkie/register confines by SELKIE_POLICY, else by package.json, and else the program does not run', (context) => {

@@ -1,11 +1,35 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { checkEscapes } from '../support/escapes.ts';
 import { scratchFolder } from '../support/folders.ts';
 import { checkEnds, checkSuite } from '../support/node-app.ts';
-import { runCommand } from '../support/selkie.ts';
+import { ROOT, runCommand } from '../support/selkie.ts';
 import { missingTools } from '../support/tools.ts';
+
+/** A loop that runs already has a ring that nobody can take from it; where loops have none (libuv before 1.49), nothing is refused. */
+function checkWorkersFirst(node: string, folder: string, areRefused: boolean): void {
+  const script = join(folder, 'workers.mjs');
+  writeFileSync(
+    script,
+    `import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { confine } from '${ROOT}build/src/confine.js';
+await once(new Worker('setInterval(() => {}, 1000)', { eval: true }), 'online');
+try {
+  confine({ allow: ['@stdio'] });
+  console.log('confined');
+} catch (error) {
+  console.log(error.code, /UV_USE_IO_URING=0/.test(error.message));
+}
+process.exit();`,
+  );
+  const run = (environment: Readonly<Record<string, string>>): string =>
+    runCommand([node, script], { env: { ...process.env, ...environment } }).stdout;
+  assert.equal(run({}), areRefused ? 'unsupported true\n' : 'confined\n');
+  assert.equal(run({ UV_USE_IO_URING: '0' }), 'confined\n');
+}
 
 for (const version of [20, 22, 24, 26])
   test(`Node ${version}: the suite, its ends, and no escape`, { skip: missingTools('openssl', 'npm') }, (context) => {
@@ -17,4 +41,5 @@ for (const version of [20, 22, 24, 26])
     checkSuite(node, folder);
     checkEnds(node, folder);
     checkEscapes(node, folder);
+    checkWorkersFirst(node, folder, version >= 22);
   });

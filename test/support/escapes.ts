@@ -12,7 +12,7 @@ const CALLS: Readonly<Record<string, readonly [number, ...number[]]>> = {
   execveat: [322, -1, 0, 0, 0, 0],
   'clone, namespaces': [56, 0x10000000 | 0x800],
   'clone, signal handlers without memory': [56, 0x800],
-  'clone, a process that shares memory': [56, 0x10000 | 0x100],
+  'clone, a mount namespace beside shared memory': [56, 0x100 | 0x200 | 0x20000],
   ptrace: [101, 99, -1],
   process_vm_writev: [311, -1, 0, 0, 0, 0, 0],
   bpf: [321, -1, 0, 0],
