@@ -41,7 +41,7 @@ interface Mapping {
 /**
  * Makes Node's loops independent of io_uring, where they are not already. Only before there are workers.
  *
- * @throws {UnsupportedError} there are rings that cannot be given up: UV_USE_IO_URING=0 in Node's environment avoids them
+ * @throws {UnsupportedError} there are rings that cannot be given up
  */
 export function giveUpRings(): void {
   const descriptors = ringDescriptors();
@@ -186,6 +186,6 @@ function isPending({ fd }: Ring): boolean {
 }
 
 function refusal(reason: string, cause?: unknown): UnsupportedError {
-  const message = `Cannot confine this process: Node's event loops use io_uring, whose operations no filter sees, and it cannot be given up: ${reason}; or set UV_USE_IO_URING=0 in Node's environment`;
+  const message = `Cannot confine this process: Node's event loops use io_uring, whose operations no filter sees, and it cannot be given up: ${reason}`;
   return new UnsupportedError('io_uring', message, undefined, { cause });
 }
