@@ -21,6 +21,9 @@ export interface Explanation {
   /** `unknown` when unsure. */
   readonly function: string;
   readonly module: string;
+  /** Go: file and line, and the program's own function that led there. */
+  readonly source: string | undefined;
+  readonly caller: string | undefined;
   readonly thread: 'main' | 'other';
   /** What would permit the call: a rule, or an ABI to list. */
   readonly permit: string;
@@ -42,15 +45,19 @@ export function explain(
     program: isLauncher ? 'the launcher' : basename(exe ?? 'unknown'),
     function: (isLauncher ? undefined : site.function) ?? 'unknown',
     module: isLauncher ? '' : (site.module ?? 'unknown'),
+    source: isLauncher ? undefined : site.source,
+    caller: isLauncher ? undefined : site.caller,
     thread: isMainThread ? 'main' : 'other',
     permit: arches.includes(arch) ? `allow ${rule}` : `add ${arch} to arches`,
   };
 }
 
-/** One line, such as `denied exit_group(0) → EPERM ×1 in makeTheFolder at runtime.exit (makeTheFolder), thread main; ...`. */
+/** One line, such as `denied exit_group(0) → EPERM ×1 in makeTheFolder at runtime.exit (runtime/sys_linux_amd64.s:54), thread main; ...`. */
 export function explanationLine(explanation: Explanation): string {
-  const { call, answer, count, program, function: name, module, thread, permit } = explanation;
-  const place = `in ${program} at ${name}${module === '' ? '' : ` (${module})`}, thread ${thread}`;
+  const { call, answer, count, program, function: name, module, source, caller, thread, permit } = explanation;
+  const where = source ?? module;
+  const from = caller === undefined ? '' : `, called by ${caller}`;
+  const place = `in ${program} at ${name}${where === '' ? '' : ` (${where})`}${from}, thread ${thread}`;
   return `denied ${call} → ${answer} ×${count} ${place}; to permit it: ${permit}`;
 }
 

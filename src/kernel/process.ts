@@ -129,6 +129,18 @@ export function findMapping(pid: number, address: bigint): Mapping | undefined {
   return undefined;
 }
 
+/** The stack pointer of a thread that waits in a call (proc_pid_syscall(5)); undefined where it runs, or we may not trace it. */
+export function stackPointer(tid: number): bigint | undefined {
+  // Between the kernel's word of a call and the thread's sleep the file says "running".
+  for (let tries = 0; tries < 1000; tries += 1) {
+    const fields = readProc(tid, 'syscall')?.toString('latin1').trim().split(' ');
+    if (fields === undefined) return undefined;
+    const [stack] = fields.slice(-2);
+    if (fields.length >= 3 && stack?.startsWith('0x')) return BigInt(stack);
+  }
+  return undefined;
+}
+
 /** What /proc/PID/status says about identity and signals; masks have bit N-1 for signal N. */
 export interface ProcessStatus {
   readonly tgid: number;
