@@ -3,6 +3,7 @@ import { printReturn } from '../bpf/disassemble.ts';
 import { ARCHES, type ArchName } from '../facts/arches.ts';
 import { constantName } from '../facts/constants.ts';
 import { errnoName } from '../facts/errnos.ts';
+import { FLOORS } from '../facts/floors.ts';
 import { type Parameter, parameters } from '../facts/prototypes.ts';
 import { SECCOMP_RET_ACTION_FULL, SECCOMP_RET_DATA, SECCOMP_RET_ERRNO } from '../facts/seccomp.ts';
 import { syscallName } from '../facts/syscalls.ts';
@@ -27,6 +28,8 @@ export interface Explanation {
   readonly thread: 'main' | 'other';
   /** What would permit the call: a rule, or an ABI to list. */
   readonly permit: string;
+  /** `@go` where that set has the call and the caller is Go: it holds all that the runtime may need in any run. */
+  readonly floor: string | undefined;
 }
 
 /** Explains a denial. `arches` are those that the policy is compiled for. */
@@ -48,17 +51,19 @@ export function explain(
     source: isLauncher ? undefined : site.source,
     caller: isLauncher ? undefined : site.caller,
     thread: isMainThread ? 'main' : 'other',
+    floor: site.isGo && FLOORS.go.some((call) => call.name === name) ? '@go' : undefined,
     permit: arches.includes(arch) ? `allow ${rule}` : `add ${arch} to arches`,
   };
 }
 
 /** One line, such as `denied exit_group(0) → EPERM ×1 in makeTheFolder at runtime.exit (runtime/sys_linux_amd64.s:54), thread main; ...`. */
 export function explanationLine(explanation: Explanation): string {
-  const { call, answer, count, program, function: name, module, source, caller, thread, permit } = explanation;
+  const { call, answer, count, program, function: name, module, source, caller, thread, permit, floor } = explanation;
+  const hint = floor === undefined ? '' : `, or "${floor}" for all that its runtime may need`;
   const where = source ?? module;
   const from = caller === undefined ? '' : `, called by ${caller}`;
   const place = `in ${program} at ${name}${where === '' ? '' : ` (${where})`}${from}, thread ${thread}`;
-  return `denied ${call} → ${answer} ×${count} ${place}; to permit it: ${permit}`;
+  return `denied ${call} → ${answer} ×${count} ${place}; to permit it: ${permit}${hint}`;
 }
 
 function answerOf(action: number, arch: ArchName): string {

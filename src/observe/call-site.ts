@@ -16,6 +16,8 @@ export interface CallSite {
   readonly source?: string | undefined;
   /** In Go the first function behind it that is not of the standard library, with its line where that is sure: `main.main (main.go:12)`. */
   readonly caller?: string | undefined;
+  /** The module was built by Go. */
+  readonly isGo?: boolean;
 }
 
 interface Image {
@@ -43,7 +45,7 @@ export class CallSites {
     const address = image && addressOf(image.elf, mapping, ip - 1n);
     if (!image || address === undefined) return { module, function: undefined };
     const place = image.go?.placeOf(address);
-    if (place && image.go) return { module, ...goSite(goFrames(tid, image.go, place, ip - 1n, address)) };
+    if (place && image.go) return { module, isGo: true, ...goSite(goFrames(tid, image.go, place, ip - 1n, address)) };
     return { module, function: functionAt(image.elf, address) };
   }
 
@@ -76,7 +78,7 @@ function goFrames(tid: number, go: GoTable, first: GoPlace, ip: bigint, address:
   return frames;
 }
 
-function goSite(frames: readonly GoPlace[]): Omit<CallSite, 'module'> {
+function goSite(frames: readonly GoPlace[]): Omit<CallSite, 'module' | 'isGo'> {
   const index = frames.findIndex((frame) => !GO_WRAPPER.test(frame.function));
   const made = frames[index] ?? frames[0];
   const caller = frames.slice(Math.max(index, 0) + 1).find((frame) => isProgramsOwn(frame.function));
