@@ -32,14 +32,27 @@ function outcome(file: string, { command: [name = '', ...args] }: CorpusProgram,
   return `${result.signal ?? result.status} ${refusal}`.trim();
 }
 
+interface Copy {
+  readonly file: string;
+  readonly policy: string;
+}
+
 /** Records once, seals a copy. */
-function sealed(program: CorpusProgram, index: number, ...options: readonly string[]): string {
+function sealed(program: CorpusProgram, index: number, ...options: readonly string[]): Copy {
   const [word = ''] = program.command;
   const place = join(folder, `${index}${options.join('')}`);
   const policy = `${place}.yaml`;
   selkie(['record', '-q', '-o', policy, ...options, ...program.command], { input: '', cwd: '/' });
   const output = `${place}-${basename(word)}`;
-  return sealWithPolicy({ binary: realpathSync(findExecutable(word)), policy: loadPolicy(policy), output }).path;
+  const { path } = sealWithPolicy({ binary: realpathSync(findExecutable(word)), policy: loadPolicy(policy), output });
+  return { file: path, policy };
+}
+
+/** What `run --explain` says of a run that failed: its last lines, one for each kind of denied call. */
+function explanation({ policy }: Copy, { command }: CorpusProgram, run: number): string {
+  const env = { ...process.env, ...ENVIRONMENTS[run % ENVIRONMENTS.length] };
+  const { stderr } = selkie(['explain', '-p', policy, ...command], { input: '', cwd: '/', env });
+  return /^selkie: kinds of denied calls:[\s\S]*/m.exec(stderr)?.[0] ?? stderr;
 }
 
 test(`recorded once and sealed, at least 99.9 % of ${RUNS} runs each are good`, () => {
@@ -55,16 +68,22 @@ test(`recorded once and sealed, at least 99.9 % of ${RUNS} runs each are good`, 
       for (const kind of ['with', 'without'] as const) {
         const bad = new Map<string, number>();
         for (let run = 0; run < RUNS; run += 1) {
-          const got = outcome(copies[kind], program, run);
+          const got = outcome(copies[kind].file, program, run);
           const expected = wanted[run % wanted.length];
           if (got === expected) good[kind] += 1;
-          else bad.set(`${got} instead of ${expected}`, (bad.get(`${got} instead of ${expected}`) ?? 0) + 1);
+          else {
+            const words = `${got} instead of ${expected}`;
+            if (!bad.has(words)) lines.push(explanation(copies[kind], program, run));
+            bad.set(words, (bad.get(words) ?? 0) + 1);
+          }
         }
         for (const [got, times] of bad) lines.push(`${kind} floor: ${program.name}: ${times} of ${RUNS}: ${got}`);
       }
     } finally {
       unload();
     }
+    const runs = (index + 1) * RUNS;
+    console.log(`${index + 1}/${programs.length} ${program.name}: ${good.with} and ${good.without} of ${runs} good`);
   }
   const all = RUNS * programs.length;
   const share = (count: number): string => `${count} of ${all} (${((100 * count) / all).toFixed(2)} %)`;
