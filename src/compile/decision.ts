@@ -1,10 +1,10 @@
 /**
- * The seam between policies and programs: what a policy says, as a graph of tests on 32-bit words of struct seccomp_data that ends in
- * actions. Nodes are shared by identity. Decision diagrams will take the place of the way it is built; what is below stays.
+ * What a program does, as a graph of tests on 32-bit words of struct seccomp_data that ends in actions. It stands between diagrams, which know only
+ * bits, and programs, which know only instructions. Equal parts are the same object.
  */
 
-/** Comparison of a word, as classic BPF has them; unsigned. */
-export type WordOperator = '==' | '>' | '>=';
+/** Comparison of a word with a value, unsigned, as classic BPF has them; `&`: they have a bit in common. */
+export type WordOperator = '==' | '>=' | '&';
 
 export interface Return {
   readonly kind: 'return';
@@ -26,19 +26,32 @@ export interface WordTest {
 
 export type Decision = Return | WordTest;
 
-/** Numbers from `from` (to the next interval's, or 2^32 - 1) get `decision`. */
-export interface Interval {
-  readonly from: number;
-  readonly decision: Decision;
-}
+/** What is the same for all tests of a comparison tree: which word, and what masks it. */
+export type MaskedWord = Pick<WordTest, 'offset' | 'mask'>;
 
-/** What calls of one AUDIT_ARCH token get: intervals sorted by `from`, the first from 0. */
-export interface TokenDecision {
-  readonly token: number;
-  readonly intervals: readonly Interval[];
-}
+export const ALL_BITS = 0xffff_ffff;
 
-export interface FilterDecision {
-  readonly tokens: readonly TokenDecision[];
-  readonly badArch: Return;
+/** Makes decisions so that equal ones are the same object. */
+export class Decisions {
+  readonly #known = new Map<string, Decision>();
+  readonly #ids = new Map<Decision, number>();
+
+  return(action: number): Return {
+    return this.#same(`${action}`, { kind: 'return', action }) as Return;
+  }
+
+  /** A test, or where it leads if both ways lead there. */
+  test({ offset, mask }: MaskedWord, operator: WordOperator, value: number, yes: Decision, no: Decision): Decision {
+    if (yes === no) return yes;
+    const key = `${offset} ${mask} ${operator} ${value} ${this.#ids.get(yes)} ${this.#ids.get(no)}`;
+    return this.#same(key, { kind: 'word', offset, mask, operator, value, yes, no });
+  }
+
+  #same(key: string, made: Decision): Decision {
+    const known = this.#known.get(key);
+    if (known) return known;
+    this.#known.set(key, made);
+    this.#ids.set(made, this.#ids.size);
+    return made;
+  }
 }

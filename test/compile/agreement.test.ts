@@ -4,7 +4,7 @@ import { compile } from '../../src/compile/compile.ts';
 import { compilePolicy } from '../../src/compile/compile-policy.ts';
 import { ARCHES } from '../../src/facts/arches.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
-import { agreement, firstDifference, show } from '../support/agreement.ts';
+import { agreement, callsOfEveryReturn, firstDifference, show } from '../support/agreement.ts';
 import { PLANTED_BUGS } from '../support/planted-bugs.ts';
 import { boundaryCall, callsOfEveryRule, randomPolicy, seeded } from '../support/random-policy.ts';
 
@@ -14,8 +14,10 @@ const CALLS = 500;
 const cases = Array.from({ length: POLICIES }, (_, seed) => {
   const random = seeded(seed + 1);
   const policy = randomPolicy(random);
-  const calls = [...callsOfEveryRule(policy), ...Array.from({ length: CALLS }, () => boundaryCall(random, policy))];
-  return { seed: seed + 1, policy, calls, program: compile(policy) };
+  const program = compile(policy);
+  const drawn = Array.from({ length: CALLS }, () => boundaryCall(random, policy));
+  const calls = [...callsOfEveryRule(policy), ...callsOfEveryReturn(program), ...drawn];
+  return { seed: seed + 1, policy, calls, program };
 });
 
 test('compile() keeps the meaning of every policy', () => {
@@ -33,8 +35,10 @@ for (const arch of OTHER_ARCHES)
     for (let seed = 1; seed <= 15; seed += 1) {
       const random = seeded(seed);
       const policy = randomPolicy(random, { arches: [arch] });
-      const calls = [...callsOfEveryRule(policy), ...Array.from({ length: CALLS }, () => boundaryCall(random, policy))];
-      const { difference, unreached, conditional } = agreement(compile(policy), policy, calls);
+      const program = compile(policy);
+      const drawn = Array.from({ length: CALLS }, () => boundaryCall(random, policy));
+      const calls = [...callsOfEveryRule(policy), ...callsOfEveryReturn(program), ...drawn];
+      const { difference, unreached, conditional } = agreement(program, policy, calls);
       assert.equal(difference && `seed ${seed}: ${show(difference)}`, undefined);
       assert.deepEqual(unreached, [], `seed ${seed}: returns that were never reached`);
       assert.ok(conditional > 0);
@@ -44,15 +48,21 @@ for (const arch of OTHER_ARCHES)
 test('a big-endian program loads the words of an argument the other way round', () => {
   const text = (arch: string): string =>
     `selkie: 1\nsets: 1\narches: [${arch}]\ndefault: errno(ENOSYS)\nsyscalls:\n  allow:\n    - lseek: offset == 5\n`;
-  const loads = (arch: string): number[] =>
+  /** Offset of the word that is compared with each value. */
+  const compared = (arch: string): [value: number, offset: number][] =>
     compilePolicy(parsePolicy(text(arch)))
-      .program.filter(({ code, k }) => code === 0x20 && k >= 16)
-      .map(({ k }) => k);
-  assert.deepEqual(loads('ppc64le').sort(), [24, 28]);
-  assert.deepEqual(
-    loads('s390x'),
-    loads('ppc64le').map((k) => k ^ 4),
-  );
+      .program.flatMap(({ code, k }, pc, program): [number, number][] =>
+        code === 0x20 && k >= 16 ? [[program[pc + 1]?.k ?? -1, k]] : [],
+      )
+      .sort();
+  assert.deepEqual(compared('ppc64le'), [
+    [0, 28],
+    [5, 24],
+  ]);
+  assert.deepEqual(compared('s390x'), [
+    [0, 24],
+    [5, 28],
+  ]);
 });
 
 test('compile() is deterministic', () => {

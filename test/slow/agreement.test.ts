@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { compile } from '../../src/compile/compile.ts';
-import { agreement, show } from '../support/agreement.ts';
+import { agreement, callsOfEveryReturn, show } from '../support/agreement.ts';
 import { boundaryCall, callsOfEveryRule, randomPolicy, seeded } from '../support/random-policy.ts';
 
 const POLICIES = 200;
@@ -14,8 +14,10 @@ test(`${POLICIES * CALLS} calls on ${POLICIES} policies agree; every rule and ev
   for (let seed = 1; seed <= POLICIES; seed += 1) {
     const random = seeded(1000 + seed);
     const policy = randomPolicy(random);
-    const drawn = [...callsOfEveryRule(policy), ...Array.from({ length: CALLS }, () => boundaryCall(random, policy))];
-    const result = agreement(compile(policy), policy, drawn);
+    const program = compile(policy);
+    const boundary = Array.from({ length: CALLS }, () => boundaryCall(random, policy));
+    const drawn = [...callsOfEveryRule(policy), ...callsOfEveryReturn(program), ...boundary];
+    const result = agreement(program, policy, drawn);
     assert.equal(result.difference && `seed ${seed}: ${show(result.difference)}`, undefined);
     assert.deepEqual(result.unreached, [], `seed ${seed}: returns never reached`);
     calls += drawn.length;

@@ -2,6 +2,9 @@
 import type { Program } from '../../src/bpf/instruction.ts';
 import { interpret } from '../../src/bpf/interpret.ts';
 import * as op from '../../src/bpf/opcode.ts';
+import { Diagrams } from '../../src/decision/diagrams.ts';
+import { diagramOfProgram } from '../../src/decision/from-program.ts';
+import { findCall } from '../../src/decision/witness.ts';
 import type { SeccompData } from '../../src/facts/seccomp.ts';
 import { decide, holds } from '../../src/policy/decide.ts';
 import type { ResolvedPolicy } from '../../src/policy/resolved.ts';
@@ -37,6 +40,21 @@ export function agreement(program: Program, policy: ResolvedPolicy, calls: reado
     (code & op.CLASS_MASK) === op.BPF_RET && visited[pc] === 0 ? [pc] : [],
   );
   return { difference: undefined, conditional, unreached };
+}
+
+/** For each return of a program a call that ends there; a return that no call reaches has none. */
+export function callsOfEveryReturn(program: Program): SeccompData[] {
+  const isReturn = ({ code }: Program[number]): boolean => (code & op.CLASS_MASK) === op.BPF_RET;
+  const space = new Diagrams();
+  const root = diagramOfProgram(
+    space,
+    program.map((instruction, pc) => (isReturn(instruction) ? { ...instruction, k: pc } : instruction)),
+  );
+  return program.flatMap((instruction, pc) => {
+    if (!isReturn(instruction)) return [];
+    const leaf = space.leaf(pc);
+    return findCall(space, root, (each) => each === leaf) ?? [];
+  });
 }
 
 function endsInCondition(policy: ResolvedPolicy, call: SeccompData): boolean {

@@ -18,7 +18,8 @@ const JEQ = op.BPF_JMP | op.BPF_JEQ;
 const JGT = op.BPF_JMP | op.BPF_JGT;
 const JGE = op.BPF_JMP | op.BPF_JGE;
 const isRet = ({ code }: Instruction): boolean => code === op.BPF_RET;
-const isJump = ({ code }: Instruction): boolean => [JEQ, JGT, JGE].includes(code);
+const JSET = op.BPF_JMP | op.BPF_JSET;
+const isJump = ({ code }: Instruction): boolean => [JEQ, JGE, JSET].includes(code);
 const loadBefore = (program: Program, pc: number): Instruction | undefined => {
   for (let at = pc - 1; at >= 0; at -= 1) if (program[at]?.code === LD_ABS) return program[at];
   return undefined;
@@ -35,7 +36,7 @@ const moved = (jump: number, pc: number, program: Program): number =>
 
 export const PLANTED_BUGS: readonly PlantedBug[] = [
   each('greater-or-equal becomes greater', (it) => (it.code === JGE ? { ...it, code: JGT } : it)),
-  each('greater becomes greater-or-equal', (it) => (it.code === JGT ? { ...it, code: JGE } : it)),
+  each('common bits become equality', (it) => (it.code === JSET ? { ...it, code: JEQ } : it)),
   each('equality becomes greater-or-equal', (it) => (it.code === JEQ ? { ...it, code: JGE } : it)),
   each('ways of equality are swapped', (it) => (it.code === JEQ ? { ...it, jt: it.jf, jf: it.jt } : it)),
   each('jt is off by one', (it, pc, program) => (isJump(it) ? { ...it, jt: moved(it.jt, pc, program) } : it)),
@@ -55,14 +56,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   each('high words are ignored', (it, pc, program) =>
     it.code === JEQ && isHigh(it, pc, program) ? { ...it, jf: it.jt } : it,
   ),
-  each('high words are never greater', (it, pc, program) =>
-    it.code === JGT && isHigh(it, pc, program) ? { ...it, jt: it.jf } : it,
+  each('high words are never as great', (it, pc, program) =>
+    it.code === JGE && isHigh(it, pc, program) ? { ...it, jt: it.jf } : it,
   ),
   each('arguments are shifted by one', (it) => (isArgument(it) && it.k < 56 ? { ...it, k: it.k + 8 } : it)),
   each('comparisons are signed', (it, pc, program) => {
     const load = loadBefore(program, pc);
-    const signed =
-      (it.code === JGT || it.code === JGE) && load !== undefined && isArgument(load) && it.k >= 0x8000_0000;
+    const signed = it.code === JGE && load !== undefined && isArgument(load) && it.k >= 0x8000_0000;
     return signed ? { ...it, k: (it.k ^ 0x8000_0000) >>> 0 } : it;
   }),
   each('constants are off by one', (it) => (isJump(it) && it.k > 0 ? { ...it, k: it.k - 1 } : it)),

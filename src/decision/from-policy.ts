@@ -1,0 +1,182 @@
+import { highHalf, lowHalf } from '../base/u64.ts';
+import { ARCHES, X32_SYSCALL_BIT } from '../facts/arches.ts';
+import { OFFSET_ARGS, PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION, SECCOMP_RET_ERRNO } from '../facts/seccomp.ts';
+import { syscallNumber } from '../facts/syscalls.ts';
+import type {
+  ResolvedArch,
+  ResolvedCondition,
+  ResolvedPolicy,
+  ResolvedRule,
+  ResolvedTest,
+} from '../policy/resolved.ts';
+import { type Diagrams, FALSE, type Node, TRUE } from './diagrams.ts';
+import { diagramOfIntervals, type Interval } from './intervals.ts';
+import { type Vector, Vectors } from './vectors.ts';
+import { RANK_ARCH, RANK_NR, valueOffset } from './words.ts';
+
+const LAST = 0xffff_ffff;
+
+export interface PolicyMeaning {
+  /** Also answer the probe call (facts/seccomp.ts) with its magic errno, before anything that the policy says of seccomp(2). */
+  readonly probe?: boolean;
+}
+
+/** What a policy says of every call, as a diagram whose leaves are SECCOMP_RET_* with their data. */
+export function diagramOfPolicy(space: Diagrams, policy: ResolvedPolicy, { probe = false }: PolicyMeaning = {}): Node {
+  return new PolicyReader(space, policy, probe).run();
+}
+
+class PolicyReader {
+  readonly #space: Diagrams;
+  readonly #policy: ResolvedPolicy;
+  readonly #probe: boolean;
+  readonly #vectors: Vectors;
+  readonly #badArch: Node;
+  readonly #conditions = new Map<string, Node>();
+
+  constructor(space: Diagrams, policy: ResolvedPolicy, probe: boolean) {
+    this.#space = space;
+    this.#policy = policy;
+    this.#probe = probe;
+    this.#vectors = new Vectors(space);
+    this.#badArch = space.leaf(policy.badArch);
+  }
+
+  run(): Node {
+    const tokens = [...new Set(this.#policy.arches.map(({ arch }) => ARCHES[arch].token))].sort((a, b) => a - b);
+    const intervals: Interval[] = [{ from: 0, node: this.#badArch }];
+    for (const token of tokens) {
+      push(intervals, { from: token, node: this.#token(token) });
+      if (token < LAST) push(intervals, { from: token + 1, node: this.#badArch });
+    }
+    return diagramOfIntervals(this.#space, RANK_ARCH, intervals);
+  }
+
+  /** x86_64 and x32 share a token: the half of the numbers whose ABI is not listed gets bad_arch. */
+  #token(token: number): Node {
+    const arches = this.#policy.arches.filter(({ arch }) => ARCHES[arch].token === token);
+    const halves = token === ARCHES.x32.token ? [0, X32_SYSCALL_BIT] : [0];
+    const intervals: Interval[] = [];
+    for (const from of halves) {
+      const arch = arches.find(({ arch }) => ARCHES[arch].numberOffset === from);
+      for (const interval of arch ? this.#numbers(arch) : [{ from, node: this.#badArch }]) push(intervals, interval);
+    }
+    return diagramOfIntervals(this.#space, RANK_NR, intervals);
+  }
+
+  #numbers(arch: ResolvedArch): Interval[] {
+    const { numberOffset: first, littleEndian } = ARCHES[arch.arch];
+    const elsewhere = this.#space.leaf(arch.default);
+    const { unknown } = arch;
+    const newer = unknown ? this.#space.leaf(unknown.action) : elsewhere;
+    const otherwise = (nr: number): Node => (unknown && nr > unknown.above ? newer : elsewhere);
+    const calls = new Map<number, Node>();
+    for (const [nr, rules] of arch.calls) calls.set(nr, this.#rules(rules, elsewhere, littleEndian));
+    const seccomp = this.#probe ? syscallNumber(arch.arch, 'seccomp') : undefined;
+    if (seccomp !== undefined)
+      calls.set(seccomp, this.#answerProbe(calls.get(seccomp) ?? otherwise(seccomp), littleEndian));
+
+    const edges = new Set([...calls.keys()].flatMap((nr) => [nr, nr + 1]));
+    if (unknown) edges.add(unknown.above + 1);
+    const intervals: Interval[] = [{ from: first, node: otherwise(first) }];
+    for (const from of [...edges].sort((a, b) => a - b))
+      if (from >= first && from <= LAST) push(intervals, { from, node: calls.get(from) ?? otherwise(from) });
+    return intervals;
+  }
+
+  /** Rules are sorted by precedence: the first whose condition holds decides. */
+  #rules(rules: readonly ResolvedRule[], elsewhere: Node, littleEndian: boolean): Node {
+    return rules.reduceRight((rest, { condition, action }) => {
+      const leaf = this.#space.leaf(action);
+      return condition ? this.#space.choose(this.condition(condition, littleEndian), leaf, rest) : leaf;
+    }, elsewhere);
+  }
+
+  condition(condition: ResolvedCondition, littleEndian: boolean): Node {
+    switch (condition.kind) {
+      case 'and':
+        return condition.operands.reduceRight(
+          (all, each) => this.#space.and(this.condition(each, littleEndian), all),
+          TRUE,
+        );
+      case 'or':
+        return condition.operands.reduceRight(
+          (any, each) => this.#space.or(this.condition(each, littleEndian), any),
+          FALSE,
+        );
+      case 'not':
+        return this.#space.not(this.condition(condition.operand, littleEndian));
+      default:
+        return this.#test(condition, littleEndian);
+    }
+  }
+
+  #test(test: ResolvedTest, littleEndian: boolean): Node {
+    const key = `${test.argument} ${test.width} ${test.mask} ${test.operator} ${test.value} ${littleEndian}`;
+    const known = this.#conditions.get(key);
+    if (known !== undefined) return known;
+    const made = this.#testAnew(test, littleEndian);
+    this.#conditions.set(key, made);
+    return made;
+  }
+
+  #testAnew({ argument, width, mask, operator, value }: ResolvedTest, littleEndian: boolean): Node {
+    const offset = valueOffset(argument);
+    const low = this.#masked(littleEndian ? offset : offset + 4, lowHalf(mask));
+    const lowValue = this.#vectors.constant(lowHalf(value));
+    if (width === 32) return this.#compare(operator, low, lowValue, TRUE, FALSE);
+    const high = this.#masked(littleEndian ? offset + 4 : offset, highHalf(mask));
+    return this.#compare64(operator, [high, this.#vectors.constant(highHalf(value))], [low, lowValue]);
+  }
+
+  /** The high words decide unless they are equal. */
+  #compare64(
+    operator: ResolvedTest['operator'],
+    [high, highValue]: readonly [Vector, Vector],
+    [low, lowValue]: readonly [Vector, Vector],
+  ): Node {
+    const whenEqual = this.#compare(operator, low, lowValue, TRUE, FALSE);
+    const greater = this.#vectors.greater(high, highValue);
+    const isUpward = operator === '>' || operator === '>=' || operator === '!=';
+    const isDownward = operator === '<' || operator === '<=' || operator === '!=';
+    const unequal = this.#space.choose(greater, isUpward ? TRUE : FALSE, isDownward ? TRUE : FALSE);
+    return this.#space.choose(this.#vectors.equal(high, highValue), whenEqual, unequal);
+  }
+
+  #compare(operator: ResolvedTest['operator'], left: Vector, right: Vector, yes: Node, no: Node): Node {
+    switch (operator) {
+      case '==':
+        return this.#space.choose(this.#vectors.equal(left, right), yes, no);
+      case '!=':
+        return this.#space.choose(this.#vectors.equal(left, right), no, yes);
+      case '>':
+        return this.#space.choose(this.#vectors.greater(left, right), yes, no);
+      case '<=':
+        return this.#space.choose(this.#vectors.greater(left, right), no, yes);
+      case '>=':
+        return this.#space.choose(this.#vectors.atLeast(left, right), yes, no);
+      case '<':
+        return this.#space.choose(this.#vectors.atLeast(left, right), no, yes);
+    }
+  }
+
+  #masked(offset: number, mask: number): Vector {
+    const word = this.#vectors.word(offset);
+    return mask === LAST ? word : this.#vectors.and(word, this.#vectors.constant(mask));
+  }
+
+  #answerProbe(rest: Node, littleEndian: boolean): Node {
+    const isWord = (argument: number, value: number): Node => {
+      const word = this.#vectors.word(OFFSET_ARGS + 8 * argument + (littleEndian ? 0 : 4));
+      return this.#vectors.equal(word, this.#vectors.constant(value));
+    };
+    const isProbe = this.#space.and(isWord(0, PROBE_OPERATION), isWord(1, PROBE_ARGUMENT));
+    return this.#space.choose(isProbe, this.#space.leaf((SECCOMP_RET_ERRNO | PROBE_ERRNO) >>> 0), rest);
+  }
+}
+
+/** Keeps intervals different from their neighbours; of two with the same start the later one counts. */
+function push(intervals: Interval[], interval: Interval): void {
+  if (intervals.at(-1)?.from === interval.from) intervals.pop();
+  if (intervals.at(-1)?.node !== interval.node) intervals.push(interval);
+}
