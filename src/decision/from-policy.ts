@@ -1,7 +1,5 @@
 import { highHalf, lowHalf } from '../base/u64.ts';
-import { ARCHES, X32_SYSCALL_BIT } from '../facts/arches.ts';
-import { OFFSET_ARGS, PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION, SECCOMP_RET_ERRNO } from '../facts/seccomp.ts';
-import { syscallNumber } from '../facts/syscalls.ts';
+import { ARCHES, NO_CALL, X32_SYSCALL_BIT } from '../facts/arches.ts';
 import type {
   ResolvedArch,
   ResolvedCondition,
@@ -11,6 +9,7 @@ import type {
 } from '../policy/resolved.ts';
 import { type Diagrams, FALSE, type Node, TRUE } from './diagrams.ts';
 import { diagramOfIntervals, type Interval } from './intervals.ts';
+import { answeringProbe } from './probe.ts';
 import { type Vector, Vectors } from './vectors.ts';
 import { RANK_ARCH, RANK_NR, valueOffset } from './words.ts';
 
@@ -23,21 +22,26 @@ export interface PolicyMeaning {
 
 /** What a policy says of every call, as a diagram whose leaves are SECCOMP_RET_* with their data. */
 export function diagramOfPolicy(space: Diagrams, policy: ResolvedPolicy, { probe = false }: PolicyMeaning = {}): Node {
-  return new PolicyReader(space, policy, probe).run();
+  const meaning = new PolicyReader(space, policy).run();
+  return probe
+    ? answeringProbe(
+        space,
+        meaning,
+        policy.arches.map(({ arch }) => arch),
+      )
+    : meaning;
 }
 
 class PolicyReader {
   readonly #space: Diagrams;
   readonly #policy: ResolvedPolicy;
-  readonly #probe: boolean;
   readonly #vectors: Vectors;
   readonly #badArch: Node;
   readonly #conditions = new Map<string, Node>();
 
-  constructor(space: Diagrams, policy: ResolvedPolicy, probe: boolean) {
+  constructor(space: Diagrams, policy: ResolvedPolicy) {
     this.#space = space;
     this.#policy = policy;
-    this.#probe = probe;
     this.#vectors = new Vectors(space);
     this.#badArch = space.leaf(policy.badArch);
   }
@@ -52,15 +56,20 @@ class PolicyReader {
     return diagramOfIntervals(this.#space, RANK_ARCH, intervals);
   }
 
-  /** x86_64 and x32 share a token: the half of the numbers whose ABI is not listed gets bad_arch. */
+  /** x86_64 and x32 share a token: the half of the numbers whose ABI is not listed gets bad_arch, but for -1 if x86_64 has rules for it. */
   #token(token: number): Node {
     const arches = this.#policy.arches.filter(({ arch }) => ARCHES[arch].token === token);
-    const halves = token === ARCHES.x32.token ? [0, X32_SYSCALL_BIT] : [0];
+    const [only] = arches;
+    if (token !== ARCHES.x32.token)
+      return diagramOfIntervals(this.#space, RANK_NR, this.#numbers(only as ResolvedArch));
     const intervals: Interval[] = [];
-    for (const from of halves) {
+    for (const from of [0, X32_SYSCALL_BIT]) {
       const arch = arches.find(({ arch }) => ARCHES[arch].numberOffset === from);
       for (const interval of arch ? this.#numbers(arch) : [{ from, node: this.#badArch }]) push(intervals, interval);
     }
+    const ofNoCall = only?.arch === 'x86_64' ? only.calls.get(NO_CALL) : undefined;
+    if (only && ofNoCall)
+      push(intervals, { from: NO_CALL, node: this.#rules(ofNoCall, this.#space.leaf(only.default), true) });
     return diagramOfIntervals(this.#space, RANK_NR, intervals);
   }
 
@@ -70,17 +79,14 @@ class PolicyReader {
     const { unknown } = arch;
     const newer = unknown ? this.#space.leaf(unknown.action) : elsewhere;
     const otherwise = (nr: number): Node => (unknown && nr > unknown.above ? newer : elsewhere);
+    const last = arch.arch === 'x86_64' ? X32_SYSCALL_BIT - 1 : LAST;
     const calls = new Map<number, Node>();
     for (const [nr, rules] of arch.calls) calls.set(nr, this.#rules(rules, elsewhere, littleEndian));
-    const seccomp = this.#probe ? syscallNumber(arch.arch, 'seccomp') : undefined;
-    if (seccomp !== undefined)
-      calls.set(seccomp, this.#answerProbe(calls.get(seccomp) ?? otherwise(seccomp), littleEndian));
-
     const edges = new Set([...calls.keys()].flatMap((nr) => [nr, nr + 1]));
     if (unknown) edges.add(unknown.above + 1);
     const intervals: Interval[] = [{ from: first, node: otherwise(first) }];
     for (const from of [...edges].sort((a, b) => a - b))
-      if (from >= first && from <= LAST) push(intervals, { from, node: calls.get(from) ?? otherwise(from) });
+      if (from >= first && from <= last) push(intervals, { from, node: calls.get(from) ?? otherwise(from) });
     return intervals;
   }
 
@@ -163,15 +169,6 @@ class PolicyReader {
   #masked(offset: number, mask: number): Vector {
     const word = this.#vectors.word(offset);
     return mask === LAST ? word : this.#vectors.and(word, this.#vectors.constant(mask));
-  }
-
-  #answerProbe(rest: Node, littleEndian: boolean): Node {
-    const isWord = (argument: number, value: number): Node => {
-      const word = this.#vectors.word(OFFSET_ARGS + 8 * argument + (littleEndian ? 0 : 4));
-      return this.#vectors.equal(word, this.#vectors.constant(value));
-    };
-    const isProbe = this.#space.and(isWord(0, PROBE_OPERATION), isWord(1, PROBE_ARGUMENT));
-    return this.#space.choose(isProbe, this.#space.leaf((SECCOMP_RET_ERRNO | PROBE_ERRNO) >>> 0), rest);
   }
 }
 

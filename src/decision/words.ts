@@ -18,6 +18,8 @@ import {
 export const WORD_BITS = 32;
 export const RANK_ARCH = 0;
 export const RANK_NR = 1;
+const RANK_IP = 2;
+const RANK_ARGS = 4;
 export const RANK_COUNT: number = SECCOMP_DATA_SIZE / 4;
 
 const RANKS: readonly number[] = Array.from({ length: RANK_COUNT }, (_, word) => {
@@ -44,4 +46,14 @@ export function valueOffset(argument: number | 'ip'): number {
 /** The variable of a bit (0 is the lowest) of the word of a rank. */
 export function variableOf(rank: number, bit: number): number {
   return WORD_BITS * rank + WORD_BITS - 1 - bit;
+}
+
+/** Rank of the first word of the 64-bit value that a word belongs to. */
+export function valueRank(rank: number): number {
+  return rank & ~1;
+}
+
+/** The value that the words of two ranks make up: the index of an argument, or the instruction pointer. */
+export function argumentAt(rank: number): number | 'ip' {
+  return valueRank(rank) === RANK_IP ? 'ip' : (valueRank(rank) - RANK_ARGS) / 2;
 }

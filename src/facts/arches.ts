@@ -5,6 +5,9 @@
 
 export const X32_SYSCALL_BIT = 0x4000_0000;
 
+/** -1, which is no call of any ABI: tracers set it so that a call is skipped, and libseccomp's filters of x86_64 leave it to the default. */
+export const NO_CALL = 0xffff_ffff;
+
 export type ArchName =
   | 'x86_64'
   | 'i386'

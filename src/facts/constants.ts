@@ -92,3 +92,9 @@ function namesOf(arch: ArchName, prefix: string): ReadonlyMap<bigint, string> {
 export function constantName(arch: ArchName, prefix: string, value: bigint): string | undefined {
   return namesOf(arch, prefix).get(value);
 }
+
+/** Whether most constants of a prefix are single bits, so that a value may be several of them. */
+export function areFlags(arch: ArchName, prefix: string): boolean {
+  const values = [...namesOf(arch, prefix).keys()].filter((value) => value > 0n);
+  return 2 * values.filter((value) => (value & (value - 1n)) === 0n).length > values.length;
+}

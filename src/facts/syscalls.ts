@@ -33,6 +33,7 @@ const NUMBERS: { readonly [K in ArchName]: { readonly [name: string]: number } }
 const PRIVATE_NUMBERS = 0x0f_0000;
 
 const nameTables = new Map<ArchName, Map<number, string>>();
+const releaseTables = new Map<ArchName, readonly ReleaseNumbers[]>();
 const sortedNames = new Map<ArchName, readonly string[]>();
 let union: readonly string[] | undefined;
 
@@ -107,17 +108,36 @@ export function compareReleases(a: string, b: string): number {
   return 0;
 }
 
+/** A release that brought calls, and the largest number that the arch had from then on. */
+export interface ReleaseNumbers {
+  readonly release: string;
+  readonly largest: number;
+}
+
+/** Releases in which the arch got calls, oldest first. */
+export function callReleases(arch: ArchName): readonly ReleaseNumbers[] {
+  const known = releaseTables.get(arch);
+  if (known) return known;
+  const largest = new Map<string, number>();
+  for (const [name, number] of Object.entries(NUMBERS[arch])) {
+    const since = syscallRelease(arch, name);
+    if (since !== undefined && number < PRIVATE_NUMBERS) largest.set(since, Math.max(number, largest.get(since) ?? -1));
+  }
+  let sofar = -1;
+  const sorted = [...largest].sort(([left], [right]) => compareReleases(left, right));
+  const made = sorted.map(([release, number]) => {
+    sofar = Math.max(sofar, number);
+    return { release, largest: sofar + ARCHES[arch].numberOffset };
+  });
+  releaseTables.set(arch, made);
+  return made;
+}
+
 /**
  * Largest number that the arch had in a release (with the x32 bit); -1 where the arch is younger. Numbers above it are what
  * programs that probe for newer calls may ask for. Throws RangeError on a malformed release.
  */
 export function largestNumber(arch: ArchName, release: string): number {
   parseRelease(release);
-  let largest = -1;
-  for (const [name, number] of Object.entries(NUMBERS[arch])) {
-    const since = syscallRelease(arch, name);
-    if (number >= PRIVATE_NUMBERS) continue;
-    if (since !== undefined && number > largest && compareReleases(since, release) <= 0) largest = number;
-  }
-  return largest < 0 ? -1 : largest + ARCHES[arch].numberOffset;
+  return callReleases(arch).findLast((each) => compareReleases(each.release, release) <= 0)?.largest ?? -1;
 }

@@ -1,10 +1,12 @@
 import { PolicyError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { ARCH_NAMES, type ArchName } from '../facts/arches.ts';
-import { errnoNames, errnoNumber } from '../facts/errnos.ts';
+import { errnoName, errnoNames, errnoNumber } from '../facts/errnos.ts';
 import {
   MAX_ERRNO,
+  SECCOMP_RET_ACTION_FULL,
   SECCOMP_RET_ALLOW,
+  SECCOMP_RET_DATA,
   SECCOMP_RET_ERRNO,
   SECCOMP_RET_KILL_PROCESS,
   SECCOMP_RET_KILL_THREAD,
@@ -111,4 +113,15 @@ export function encodeAction(action: Action, arch: ArchName): number {
   const number = typeof action.errno === 'number' ? action.errno : errnoNumber(arch, action.errno);
   if (number === undefined) throw new PolicyError('unknown_errno', `"${action.errno}" is no errno of ${arch}`);
   return (SECCOMP_RET_ERRNO | number) >>> 0;
+}
+
+/** The action that `encodeAction` makes a value from; values as `canonicalAction` writes them. */
+export function actionOf(returned: number, arch: ArchName): Action {
+  const action = (returned & SECCOMP_RET_ACTION_FULL) >>> 0;
+  const data = returned & SECCOMP_RET_DATA;
+  if (action === SECCOMP_RET_ERRNO)
+    return data === 0 ? { kind: 'return_zero' } : { kind: 'errno', errno: errnoName(arch, data) ?? data };
+  if (action === SECCOMP_RET_TRACE) return { kind: 'trace', data };
+  if (action === SECCOMP_RET_TRAP) return { kind: 'trap', data };
+  return { kind: PLAIN.find((kind) => RETURNS[kind] === action) ?? 'kill_process' };
 }

@@ -1,4 +1,4 @@
-import { ARCHES, X32_SYSCALL_BIT } from '../facts/arches.ts';
+import { ARCHES, NO_CALL, X32_SYSCALL_BIT } from '../facts/arches.ts';
 import type { SeccompData } from '../facts/seccomp.ts';
 import type { ResolvedArch, ResolvedCondition, ResolvedPolicy, ResolvedTest } from './resolved.ts';
 
@@ -15,9 +15,9 @@ export function decide(policy: ResolvedPolicy, data: SeccompData): number {
 }
 
 /** x86_64 and x32 share a token: the bit in the number tells them apart (asm/unistd.h). */
-function owns({ arch }: ResolvedArch, data: SeccompData): boolean {
+function owns({ arch, calls }: ResolvedArch, data: SeccompData): boolean {
   if (ARCHES[arch].token !== data.arch) return false;
-  if (arch === 'x86_64') return data.nr < X32_SYSCALL_BIT;
+  if (arch === 'x86_64') return data.nr < X32_SYSCALL_BIT || (data.nr === NO_CALL && calls.has(NO_CALL));
   return arch !== 'x32' || data.nr >= X32_SYSCALL_BIT;
 }
 

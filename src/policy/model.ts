@@ -48,6 +48,8 @@ export interface Rule {
   readonly action: Action;
   readonly call: Call;
   readonly condition?: Condition;
+  /** The one ABI it is for; absent: every ABI of the policy. */
+  readonly only?: ArchName;
   /** Where it stands in its file, for messages; absent for rules that were built. */
   readonly place?: Place;
   /** Comments kept from the text: own lines before it, and behind it on its line (without `#`). */

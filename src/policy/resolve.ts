@@ -1,6 +1,6 @@
 import { PolicyError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
-import { type ArchName, X32_SYSCALL_BIT } from '../facts/arches.ts';
+import { type ArchName, NO_CALL, X32_SYSCALL_BIT } from '../facts/arches.ts';
 import { allSyscallNames, largestNumber, syscallName, syscallNumber } from '../facts/syscalls.ts';
 import { encodeAction } from './action.ts';
 import { type Candidate, checkConflicts, type Precedence } from './conflicts.ts';
@@ -36,7 +36,7 @@ export function resolvePolicy(policy: Policy, options: ResolveOptions = {}): Res
   const rules = options.includeStart ? [...policy.syscalls, ...(policy.start ?? [])] : policy.syscalls;
   const notes = checkCalls(rules, arches, policy);
   return {
-    arches: arches.map((arch) => resolveArch(policy, rules, arch)),
+    arches: arches.map((arch) => resolveArch(policy, rules, arch, arches)),
     badArch: encodeAction(policy.badArch, first),
     notes,
   };
@@ -59,7 +59,7 @@ function checkCalls(rules: readonly Rule[], arches: readonly ArchName[], policy:
       );
     }
     if (call.kind === 'number') {
-      if (arches.some((arch) => ownsNumber(arch, call.number))) continue;
+      if (arches.some((arch) => ownsNumber(arch, call.number, arches))) continue;
       const problem = `syscall(${call.number}) belongs to ${call.number < X32_SYSCALL_BIT ? 'x86_64, not x32' : 'x32, not x86_64'}`;
       throw new PolicyError('number_arch', `${problem}: add the ABI to "arches", or correct the number`, place);
     }
@@ -89,16 +89,21 @@ function refuseName(name: string, arches: readonly ArchName[], policy: Policy, p
   );
 }
 
-/** x86_64 and x32 share a token, and the bit tells them apart; elsewhere every number may be asked for. */
-function ownsNumber(arch: ArchName, number: number): boolean {
-  if (arch === 'x86_64') return number < X32_SYSCALL_BIT;
+/** x86_64 and x32 share a token, and the bit tells them apart (-1 is x86_64's where x32 is not listed); elsewhere every number may be asked for. */
+function ownsNumber(arch: ArchName, number: number, arches: readonly ArchName[]): boolean {
+  if (arch === 'x86_64') return number < X32_SYSCALL_BIT || (number === NO_CALL && !arches.includes('x32'));
   return arch !== 'x32' || number >= X32_SYSCALL_BIT;
 }
 
-function resolveArch(policy: Policy, rules: readonly Rule[], arch: ArchName): ResolvedArch {
+function resolveArch(
+  policy: Policy,
+  rules: readonly Rule[],
+  arch: ArchName,
+  arches: readonly ArchName[],
+): ResolvedArch {
   const byNumber = new Map<number, Candidate[]>();
   for (const rule of rules) {
-    for (const { name, number } of targets(rule, arch, policy)) {
+    for (const { name, number } of targets(rule, arch, arches, policy.sets)) {
       const candidate = resolveRule(rule, arch, name);
       const group = byNumber.get(number);
       if (group) group.push(candidate);
@@ -119,11 +124,11 @@ interface Target {
   readonly number: number;
 }
 
-function targets({ call }: Rule, arch: ArchName, policy: Policy): readonly Target[] {
+function targets({ call }: Rule, arch: ArchName, arches: readonly ArchName[], sets: Policy['sets']): readonly Target[] {
   if (call.kind === 'number') {
-    return ownsNumber(arch, call.number) ? [{ name: syscallName(arch, call.number), number: call.number }] : [];
+    return ownsNumber(arch, call.number, arches) ? [{ name: syscallName(arch, call.number), number: call.number }] : [];
   }
-  const names = call.kind === 'set' ? (setMembers(policy.sets, call.name) ?? []).map(({ name }) => name) : [call.name];
+  const names = call.kind === 'set' ? (setMembers(sets, call.name) ?? []).map(({ name }) => name) : [call.name];
   return names.flatMap((name) => {
     const number = syscallNumber(arch, name);
     return number === undefined ? [] : [{ name, number }];

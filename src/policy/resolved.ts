@@ -43,7 +43,7 @@ export interface ResolvedArch {
 
 export interface ResolvedPolicy {
   readonly arches: readonly ResolvedArch[];
-  /** For every token that is not listed, and on x86_64 for numbers >= 0x40000000 unless x32 is listed (and below unless x86_64 is). */
+  /** For every token that is not listed, and on x86_64 for numbers >= 0x40000000 unless x32 is listed (but for -1, if x86_64 has rules for it), and below unless x86_64 is. */
   readonly badArch: number;
   /** Things a person should know: names skipped on an arch that lacks them. */
   readonly notes: readonly string[];

@@ -1,0 +1,75 @@
+import { ARCH_NAMES, ARCHES, type ArchName, NO_CALL, X32_SYSCALL_BIT } from '../../facts/arches.ts';
+import type { Diagrams, Node } from '../diagrams.ts';
+import { type Interval, intervalsOf } from '../intervals.ts';
+import { RANK_ARCH, RANK_NR } from '../words.ts';
+
+const LAST = 0xffff_ffff;
+
+/** Numbers from `from` to `to`, both included, lead to `node`. */
+export interface NumberRange {
+  readonly from: number;
+  readonly to: number;
+  readonly node: Node;
+}
+
+/** What the calls of one ABI get: ranges of all its numbers. */
+export interface Abi {
+  readonly arch: ArchName;
+  readonly ranges: readonly NumberRange[];
+}
+
+/** A diagram taken apart by ABI. */
+export interface Abis {
+  readonly abis: readonly Abi[];
+  /** What all other tokens get. */
+  readonly elsewhere: Node;
+  /** Tokens that differ from it and are no ABI that we know. */
+  readonly strangers: readonly number[];
+}
+
+/** The ABIs of a machine whose filter does not look at the token. */
+const MACHINE: readonly ArchName[] = ['x86_64', 'x32', 'i386'];
+
+/** Takes a diagram apart: an ABI all of whose calls get what unlisted tokens get is left out. */
+export function abisOf(space: Diagrams, root: Node): Abis {
+  const intervals = intervalsOf(space, RANK_ARCH, root) as Interval[];
+  const spans = intervals.map(({ from, node }, index) => ({
+    token: from,
+    node,
+    size: (intervals[index + 1]?.from ?? LAST + 1) - from,
+  }));
+  const elsewhere = (spans.reduce((best, span) => (span.size > best.size ? span : best)) as (typeof spans)[0]).node;
+  const known = new Set(ARCH_NAMES.map((arch) => ARCHES[arch].token));
+  const strangers = spans.filter(({ token, node, size }) => node !== elsewhere && (size > 1 || !known.has(token)));
+  const nodeOf = (token: number): Node => spans.findLast((span) => span.token <= token)?.node as Node;
+  const arches = space.isLeaf(elsewhere) ? ARCH_NAMES : MACHINE;
+  const abis = arches.flatMap((arch): Abi[] => {
+    const ranges = rangesOf(space, arch, nodeOf(ARCHES[arch].token), elsewhere);
+    return ranges.every(({ node }) => node === elsewhere) && space.isLeaf(elsewhere) ? [] : [{ arch, ranges }];
+  });
+  return { abis, elsewhere, strangers: strangers.map(({ token }) => token) };
+}
+
+function rangesOf(space: Diagrams, arch: ArchName, node: Node, elsewhere: Node): readonly NumberRange[] {
+  const all = intervalsOf(space, RANK_NR, node) as Interval[];
+  const ranges = all.map(({ from, node: at }, index) => ({
+    from,
+    to: (all[index + 1]?.from ?? LAST + 1) - 1,
+    node: at,
+  }));
+  if (arch === 'x32') return within(ranges, X32_SYSCALL_BIT, LAST);
+  if (arch !== 'x86_64') return ranges;
+  // -1 is x86_64's where nothing else of x32 is there.
+  const own = within(ranges, 0, X32_SYSCALL_BIT - 1);
+  const x32 = within(ranges, X32_SYSCALL_BIT, NO_CALL - 1);
+  const noCall = within(ranges, NO_CALL, NO_CALL);
+  return x32.every(({ node: at }) => at === elsewhere)
+    ? [...own, ...noCall.filter((each) => each.node !== elsewhere)]
+    : own;
+}
+
+function within(ranges: readonly NumberRange[], first: number, last: number): readonly NumberRange[] {
+  return ranges.flatMap(({ from, to, node }) =>
+    to < first || from > last ? [] : [{ from: Math.max(from, first), to: Math.min(to, last), node }],
+  );
+}

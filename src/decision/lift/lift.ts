@@ -1,0 +1,157 @@
+import { PolicyError } from '../../base/errors.ts';
+import { ARCHES, type ArchName, NO_CALL } from '../../facts/arches.ts';
+import { SECCOMP_RET_KILL_PROCESS } from '../../facts/seccomp.ts';
+import { syscallNumber } from '../../facts/syscalls.ts';
+import { actionOf, printAction } from '../../policy/action.ts';
+import { printCondition } from '../../policy/condition-print.ts';
+import type { Policy, Rule } from '../../policy/model.ts';
+import { printCall } from '../../policy/print.ts';
+import { resolvePolicy } from '../../policy/resolve.ts';
+import { canonical } from '../actions.ts';
+import type { Diagrams, Node } from '../diagrams.ts';
+import { diagramOfPolicy } from '../from-policy.ts';
+import { swapWords } from '../swap-words.ts';
+import { type Abi, abisOf } from './abis.ts';
+import { bestDefaults, type Defaults, withoutRule } from './defaults.ts';
+import { rulesOfCall } from './rules.ts';
+
+/** A policy made from a diagram. */
+export interface Lifted {
+  readonly policy: Policy;
+  /** It means exactly what the diagram means: proven. */
+  readonly isExact: boolean;
+  /** What the policy language cannot say; the policy leaves it out. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * A policy that means what a diagram means, in few rules. It is resolved and proven equal before it is returned; what does not fit
+ * the language is reported and left out.
+ */
+export function liftDiagram(space: Diagrams, root: Node): Lifted {
+  return new Lifter(space, canonical(space, root)).lift();
+}
+
+class Lifter {
+  readonly #space: Diagrams;
+  readonly #root: Node;
+  readonly #problems: string[] = [];
+
+  constructor(space: Diagrams, root: Node) {
+    this.#space = space;
+    this.#root = root;
+  }
+
+  lift(): Lifted {
+    const { abis, elsewhere, strangers } = abisOf(this.#space, this.#root);
+    for (const token of strangers)
+      this.#problems.push(`calls of architecture token 0x${token.toString(16)}, which Selkie does not know`);
+    if (!this.#space.isLeaf(elsewhere))
+      this.#problems.push(
+        'it does not look at the architecture: calls of others are decided by the numbers of this one',
+      );
+    const badArch = this.#space.isLeaf(elsewhere) ? this.#space.action(elsewhere) : SECCOMP_RET_KILL_PROCESS;
+    const policy = abis.length === 0 ? this.#constant(badArch) : this.#policy(abis, badArch);
+    const isExact = this.#problems.length === 0 && this.#isEqual(policy);
+    return { policy, isExact, problems: this.#problems };
+  }
+
+  /** The same for every call there is. */
+  #constant(action: number): Policy {
+    const only = actionOf(action, 'x86_64');
+    return { selkie: 1, sets: 1, arches: ['x86_64'], default: only, badArch: only, syscalls: [] };
+  }
+
+  #policy(abis: readonly Abi[], badArch: number): Policy {
+    const defaults = bestDefaults(this.#space, abis) ?? { default: this.#space.leaf(badArch) };
+    const arches = abis.map(({ arch }) => arch);
+    const [first] = arches as [ArchName, ...ArchName[]];
+    const byText = new Map<string, { rule: Rule; arches: Set<ArchName> }>();
+    for (const abi of abis)
+      for (const rule of this.#rules(abi, defaults)) {
+        const key = textOf(rule);
+        const known = byText.get(key) ?? { rule, arches: new Set() };
+        known.arches.add(abi.arch);
+        byText.set(key, known);
+      }
+    const rules = [...byText.values()].flatMap((each) => share(each.rule, each.arches, arches));
+    return {
+      selkie: 1,
+      sets: 1,
+      arches,
+      default: actionOf(this.#space.action(defaults.default), first),
+      ...(defaults.kernel !== undefined &&
+        defaults.unknown !== undefined && {
+          kernel: defaults.kernel,
+          unknown: actionOf(this.#space.action(defaults.unknown), first),
+        }),
+      badArch: actionOf(badArch, first),
+      syscalls: rules.sort(byAction),
+    };
+  }
+
+  #rules({ arch, ranges }: Abi, defaults: Defaults): Rule[] {
+    return ranges.flatMap(({ from, to, node }) => {
+      const isFew = to - from < 5000;
+      if (!isFew && (node === withoutRule(arch, from, defaults) || node === withoutRule(arch, to, defaults)))
+        return this.#edge(arch, from, to, node, defaults);
+      if (!isFew) {
+        this.#problems.push(`what ${to - from + 1} numbers of ${arch} from ${from} on get`);
+        return [];
+      }
+      return this.#each(arch, from, to, node, defaults);
+    });
+  }
+
+  /** A long range that is the default at one of its ends: the numbers at the other end one by one. */
+  #edge(arch: ArchName, from: number, to: number, node: Node, defaults: Defaults): Rule[] {
+    let last = from - 1;
+    while (last < to && last - from < 5000 && node !== withoutRule(arch, last + 1, defaults)) last += 1;
+    return this.#each(arch, from, last, node, defaults);
+  }
+
+  #each(arch: ArchName, from: number, to: number, node: Node, defaults: Defaults): Rule[] {
+    const rules: Rule[] = [];
+    const words = ARCHES[arch].littleEndian ? node : swapWords(this.#space, node);
+    for (let nr = from; nr <= to; nr += 1) {
+      // -1 gets bad_arch where nothing is said of it.
+      if (nr !== NO_CALL && node === withoutRule(arch, nr, defaults)) continue;
+      const made = rulesOfCall(this.#space, words, arch, nr, defaults.default);
+      if (made.problem !== undefined) this.#problems.push(made.problem);
+      rules.push(...made.rules);
+    }
+    return rules;
+  }
+
+  #isEqual(policy: Policy): boolean {
+    try {
+      const meaning = canonical(this.#space, diagramOfPolicy(this.#space, resolvePolicy(policy)));
+      if (meaning === this.#root) return true;
+      this.#problems.push('the rules do not say all of it');
+    } catch (error) {
+      if (!(error instanceof PolicyError)) throw error;
+      this.#problems.push(error.problem);
+    }
+    return false;
+  }
+}
+
+function textOf({ action, call, condition }: Rule): string {
+  return `${printAction(action)} ${printCall(call)} ${condition ? printCondition(condition) : ''}`;
+}
+
+/** One rule for all ABIs where all that have the call have it, else one for each. */
+function share(rule: Rule, having: ReadonlySet<ArchName>, arches: readonly ArchName[]): Rule[] {
+  const { call } = rule;
+  const concerned = arches.filter((arch) => call.kind !== 'name' || syscallNumber(arch, call.name) !== undefined);
+  const isForAll = call.kind === 'number' ? arches.length === 1 : concerned.every((arch) => having.has(arch));
+  if (isForAll) return [rule];
+  return [...having].map((only) => ({ ...rule, only }));
+}
+
+/** What is allowed first, then by name. */
+function byAction(left: Rule, right: Rule): number {
+  const key = (rule: Rule): string =>
+    `${rule.only ?? ''} ${rule.action.kind === 'allow' ? 0 : 1}${printAction(rule.action)} ${printCall(rule.call)}`;
+  return key(left) < key(right) ? -1 : key(left) > key(right) ? 1 : 0;
+}

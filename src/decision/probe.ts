@@ -1,0 +1,42 @@
+import { ARCHES, type ArchName } from '../facts/arches.ts';
+import {
+  OFFSET_ARCH,
+  OFFSET_ARGS,
+  OFFSET_NR,
+  PROBE_ARGUMENT,
+  PROBE_ERRNO,
+  PROBE_OPERATION,
+  SECCOMP_RET_ERRNO,
+} from '../facts/seccomp.ts';
+import { syscallNumber } from '../facts/syscalls.ts';
+import { type Diagrams, FALSE, type Node } from './diagrams.ts';
+import { Vectors } from './vectors.ts';
+
+/** The diagram that also answers the probe call (facts/seccomp.ts) of some ABIs, before anything that it says of seccomp(2). */
+export function answeringProbe(space: Diagrams, node: Node, arches: Iterable<ArchName>): Node {
+  const answer = space.leaf((SECCOMP_RET_ERRNO | PROBE_ERRNO) >>> 0);
+  return space.choose(probeCalls(space, arches), answer, node);
+}
+
+function probeCalls(space: Diagrams, arches: Iterable<ArchName>): Node {
+  const vectors = new Vectors(space);
+  const isWord = (offset: number, value: number): Node => vectors.equal(vectors.word(offset), vectors.constant(value));
+  let calls = FALSE;
+  for (const arch of arches) {
+    const { token, littleEndian } = ARCHES[arch];
+    const nr = syscallNumber(arch, 'seccomp');
+    if (nr === undefined) continue;
+    const low = OFFSET_ARGS + (littleEndian ? 0 : 4);
+    const words = [
+      isWord(OFFSET_ARCH, token),
+      isWord(OFFSET_NR, nr),
+      isWord(low, PROBE_OPERATION),
+      isWord(low + 8, PROBE_ARGUMENT),
+    ];
+    calls = space.or(
+      words.reduceRight((all, each) => space.and(each, all)),
+      calls,
+    );
+  }
+  return calls;
+}
