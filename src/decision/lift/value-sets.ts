@@ -2,7 +2,7 @@ import { U32_MAX, U64_MAX } from '../../base/u64.ts';
 import type { Condition, Field } from '../../policy/model.ts';
 import { type Diagrams, FALSE, type Node, TRUE } from '../diagrams.ts';
 import type { ValueField } from './field.ts';
-import { type ValueRange, valueBit, valueRanges, valueSupport } from './value-intervals.ts';
+import { VALUE_BITS, type ValueRange, valueBit, valueRanges, valueSupport } from './value-intervals.ts';
 
 /** A condition and how much there is to read: about one for each test. */
 export interface Words {
@@ -45,7 +45,8 @@ class SetWriter {
     const support = valueSupport(this.#space, node);
     const plain = [this.#whole(node, support), this.#within(node, support), this.#masked(node, support)];
     let best = shortest(plain);
-    if (!best || best.cost > 1.5) best = shortest([best, this.#forced(node, most), this.#sufficient(node, most)]);
+    if (!best || best.cost > 1.5)
+      best = shortest([best, this.#forced(node, support, most), this.#sufficient(node, support, most)]);
     best ??= this.#bitByBit(node, most);
     this.#known.set(node, best);
     return best;
@@ -120,8 +121,8 @@ class SetWriter {
   }
 
   /** Bits that must be set, bits that must be clear, then the rest. */
-  #forced(node: Node, most: number): Words | undefined {
-    const { set, clear } = this.#deciding(node, FALSE);
+  #forced(node: Node, support: bigint, most: number): Words | undefined {
+    const { set, clear } = this.#deciding(node, support, FALSE);
     if ((set | clear) === 0n) return undefined;
     const rest = this.#assume(node, set, clear);
     if (rest === TRUE || rest === FALSE) return undefined;
@@ -132,8 +133,8 @@ class SetWriter {
   }
 
   /** Bits one of which suffices, then the rest. */
-  #sufficient(node: Node, most: number): Words | undefined {
-    const { set, clear } = this.#deciding(node, TRUE);
+  #sufficient(node: Node, support: bigint, most: number): Words | undefined {
+    const { set, clear } = this.#deciding(node, support, TRUE);
     if ((set | clear) === 0n) return undefined;
     const rest = this.#assume(node, set, clear);
     if (rest === TRUE || rest === FALSE) return undefined;
@@ -165,15 +166,30 @@ class SetWriter {
   }
 
   /** Bits whose clearing (`set`) or setting (`clear`) leads to `exit` whatever the others are. */
-  #deciding(node: Node, exit: Node): { set: bigint; clear: bigint } {
+  #deciding(node: Node, support: bigint, exit: Node): { set: bigint; clear: bigint } {
     let set = 0n;
     let clear = 0n;
-    for (let bit = 0; bit < 64; bit += 1) {
+    for (let bit = 0; bit < VALUE_BITS; bit += 1) {
       const one = 1n << BigInt(bit);
-      if (this.#assume(node, one, 0n) === exit) clear |= one;
-      else if (this.#assume(node, 0n, one) === exit) set |= one;
+      if ((support & one) === 0n) continue;
+      if (!this.#canMiss(node, exit, bit, 1)) clear |= one;
+      else if (!this.#canMiss(node, exit, bit, 0)) set |= one;
     }
     return { set, clear };
+  }
+
+  /** Whether another leaf than `exit` can be reached when a bit has a value. */
+  #canMiss(node: Node, exit: Node, bit: number, value: 0 | 1): boolean {
+    const space = this.#space;
+    const seen = new Set<Node>();
+    const walk = (at: Node): boolean => {
+      if (space.isLeaf(at)) return at !== exit;
+      if (seen.has(at)) return false;
+      seen.add(at);
+      const isKnown = valueBit(space, at) === bit;
+      return (!(isKnown && value === 1) && walk(space.low(at))) || (!(isKnown && value === 0) && walk(space.high(at)));
+    };
+    return walk(node);
   }
 
   /** The diagram where some bits are known to be set, and some to be clear. */
