@@ -14,7 +14,7 @@ const layers = {
     'policy',
     'facts',
   ],
-  load: ['elf', 'kernel', 'compile', 'bpf', 'policy', 'facts'],
+  load: ['formats', 'elf', 'kernel', 'compile', 'bpf', 'policy', 'facts'],
   formats: ['compile', 'bpf', 'policy', 'facts'],
   record: ['observe', 'kernel', 'elf', 'policy', 'facts'],
   explain: ['observe', 'kernel', 'compile', 'bpf', 'policy', 'facts'],
