@@ -49,8 +49,8 @@ const TOP_KEYS = [
 const ENTRY_KEYS = ['names', 'name', 'action', 'errnoRet', 'errno', 'args', 'comment', 'includes', 'excludes'];
 /** Errno of runc where a profile says none. */
 const EPERM = 1;
-/** The kernel caps greater ones. */
-const MAX_ERRNO = 4095n;
+/** libseccomp refuses 4095, the greatest of the kernel, and all above. */
+const MAX_ERRNO = 4094n;
 const MAX_DATA = 0xffffn;
 
 /**
