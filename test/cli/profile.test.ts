@@ -29,7 +29,18 @@ test('convert --to policy prints a policy of the same program, for other capabil
   writeFileSync(join(folder, 'again.yaml'), printed.stdout);
   assert.equal(selkie(['disasm', 'again.yaml'], { cwd: folder }).stdout, selkie(['disasm', PROFILE]).stdout);
   assert.doesNotMatch(printed.stdout, /- mount\n/);
-  const admin = selkie(['convert', PROFILE, '--to', 'policy', '--caps', 'sys_admin', '--kernel', '4.4', '--arch', 'aarch64']);
+  const admin = selkie([
+    'convert',
+    PROFILE,
+    '--to',
+    'policy',
+    '--caps',
+    'sys_admin',
+    '--kernel',
+    '4.4',
+    '--arch',
+    'aarch64',
+  ]);
   assert.match(admin.stdout, /^arches: \[aarch64, arm\]$[\s\S]*- mount\n/m);
   assert.doesNotMatch(admin.stdout, /- ptrace\n/);
   const written = selkie(['convert', PROFILE, '--to', 'policy', '-o', folder, '--json']);

@@ -112,7 +112,8 @@ class Builder {
   #settle(group: readonly BuiltRule[]): readonly BuiltRule[] {
     const whole = group.find((each) => each.whole);
     const always = whole ?? group.find(({ rule }) => !rule.condition);
-    if (!always) return group.filter((each, index) => group.findIndex((other) => same(each, other)) === index);
+    // Of equal rules the first is kept.
+    if (!always) return [...new Map(group.toReversed().map((each) => [meaningOf(each), each])).values()];
     const others = group.filter((each) => printAction(each.rule.action) !== printAction(always.rule.action));
     if (!whole && others[0]) refuseOverlap(always.rule, others[0].rule);
     for (const { rule } of others) this.#noteSwallowed(rule, always.rule);
@@ -141,8 +142,9 @@ function listed(names: readonly string[]): string {
   return `${names.slice(0, NAMES_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-function same(left: BuiltRule, right: BuiltRule): boolean {
-  return printAction(left.rule.action) === printAction(right.rule.action) && textOf(left.rule) === textOf(right.rule);
+/** Equal texts have equal meanings. */
+function meaningOf({ rule }: BuiltRule): string {
+  return `${printAction(rule.action)} ${textOf(rule)}`;
 }
 
 function refuseOverlap(always: Rule, other: Rule): never {
