@@ -61,7 +61,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'convert',
     usage: 'POLICY --to FORMAT [-o DIR]',
-    summary: 'a policy in another form: Go source that confines its own process',
+    summary: 'a policy in another form: Go source that confines its own process; a container profile as policy',
     kind: 'tool',
     load: () => import('./commands/convert.ts'),
   },

@@ -25,6 +25,11 @@ export function print(text: string): void {
   writeAll(1, text.endsWith('\n') ? text : `${text}\n`);
 }
 
+/** What a person should know of how something was read, on stderr. */
+export function sayNote(note: string): void {
+  say(`note: ${note}`);
+}
+
 /** Selkie's own words, on stderr. */
 export function say(text: string): void {
   writeAll(2, text.endsWith('\n') ? text : `${text}\n`);

@@ -13,6 +13,8 @@ export interface FormatEntry {
   /** As `--to` takes it. */
   readonly name: string;
   readonly about: string;
+  /** One text, which goes to standard output where no folder is named. */
+  readonly printed?: true;
   readonly options: readonly FormatOption[];
   readonly load: () => Promise<Format>;
 }

@@ -11,4 +11,11 @@ export const FORMATS: readonly FormatEntry[] = [
     ],
     load: () => import('./go/format.ts'),
   },
+  {
+    name: 'policy',
+    about: 'a policy of Selkie, printed unless -o says where',
+    printed: true,
+    options: [],
+    load: () => import('./policy/format.ts'),
+  },
 ];

@@ -5,8 +5,11 @@ import type { Program } from '../bpf/instruction.ts';
 import { compilePolicy } from '../compile/compile-policy.ts';
 import { inspectElf, isElf } from '../elf/seal.ts';
 import type { ArchName } from '../facts/arches.ts';
+import type { ProfileOptions } from '../formats/oci/select.ts';
 import type { Policy } from '../policy/model.ts';
 import { parsePolicy } from '../policy/parse.ts';
+import { nativeArch } from './native.ts';
+import { fromProfile } from './profile.ts';
 import { readSource, sourceName } from './source.ts';
 
 /** A filter, wherever it came from. */
@@ -21,15 +24,28 @@ export interface LoadedFilter {
   readonly notes: readonly string[];
 }
 
-/** The ABI of this machine, used where neither the policy nor a binary names one. */
-export function nativeArch(): ArchName {
-  return process.arch === 'arm64' ? 'aarch64' : 'x86_64';
+/** How `loadPolicy` reads what is no policy of ours. */
+export interface LoadOptions {
+  /** For seccomp profiles: see `fromProfile`. */
+  readonly profile?: Partial<ProfileOptions>;
+  /** Told what a person should know of the reading. */
+  readonly onNote?: (note: string) => void;
 }
 
-/** Reads a policy's text; `source` is a path or `-`. */
-export function loadPolicy(source: string): Policy {
-  const text = decodeText(readSource(source), source);
-  return parsePolicy(text, { file: sourceName(source) });
+/** Reads a policy's text, or a seccomp profile's; `source` is a path or `-`. */
+export function loadPolicy(source: string, { profile, onNote }: LoadOptions = {}): Policy {
+  const { policy, notes } = readPolicy(decodeText(readSource(source), source), sourceName(source), profile);
+  if (onNote) notes?.forEach(onNote);
+  return policy;
+}
+
+/** `notes` is absent for a policy of ours. */
+function readPolicy(
+  text: string,
+  file: string,
+  profile?: Partial<ProfileOptions>,
+): { policy: Policy; notes?: readonly string[] } {
+  return fromProfile(text, file, profile) ?? { policy: parsePolicy(text, { file }) };
 }
 
 function decodeText(bytes: Uint8Array, source: string): string {
@@ -42,7 +58,7 @@ function decodeText(bytes: Uint8Array, source: string): string {
 }
 
 /**
- * The one loader of all commands: a policy file, a sealed binary or a raw BPF program. A raw program always contains a NUL byte
+ * The one loader of all commands: a policy file, a seccomp profile, a sealed binary or a raw BPF program. A raw program always contains a NUL byte
  * (every `ret` has jt = jf = 0), a policy never does.
  *
  * @throws {UsageError | PolicyError | ProgramError | ElfError}
@@ -51,8 +67,9 @@ export function loadFilter(source: string): LoadedFilter {
   const bytes = readSource(source);
   if (isElf(bytes)) return fromSealed(bytes, source);
   if (bytes.includes(0)) return fromProgram(bytes);
-  const policy = parsePolicy(decodeText(bytes, source), { file: sourceName(source) });
-  return { kind: 'policy', policy, ...compiled(policy) };
+  const { policy, notes } = readPolicy(decodeText(bytes, source), sourceName(source));
+  // A profile's notes hold what compiling would say again, name by name.
+  return { kind: 'policy', policy, ...compiled(policy), ...(notes && { notes }) };
 }
 
 function compiled(policy: Policy): { program: Program; arch: ArchName; notes: readonly string[] } {

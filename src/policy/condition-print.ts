@@ -35,7 +35,8 @@ function printTest(test: Test): string {
 }
 
 function printField(field: Field): string {
-  const argument = field.width === undefined ? field.argument : `u${field.width}(${field.argument})`;
+  const width = field.width === 'raw' ? 'raw' : `u${field.width}`;
+  const argument = field.width === undefined ? field.argument : `${width}(${field.argument})`;
   return field.mask === undefined ? argument : `(${argument} & ${printConstant(field.mask)})`;
 }
 

@@ -9,12 +9,17 @@ import { fail, type Locate, nowhere, quote } from './source.ts';
  *
  *     cond  = and {"||" and}     and = not {"&&" not}     not = ["not"] (test | "(" cond ")")
  *     test  = field ("==" | "!=" | "<" | "<=" | ">" | ">=") const | field ("in" | "within") "[" const {"," const} "]"
- *     field = arg | arg "&" const | "(" arg "&" const ")"   arg = name | "arg0".."arg5" | "ip" | "u32(" arg ")" | "u64(" arg ")"
+ *     field = arg | arg "&" const | "(" arg "&" const ")"   arg = name | "arg0".."arg5" | "ip" | ("u32" | "u64" | "raw") "(" arg ")"
  *     const = term {"|" term}    term = ["-" | "~"] (NAME | number | "(" const ")")
  */
 
 const COMPARISONS: readonly string[] = ['==', '!=', '<', '<=', '>', '>='];
-const RESERVED: readonly string[] = ['not', 'in', 'within', 'and', 'or', 'u32', 'u64'];
+const WIDTHS = new Map<string, 32 | 64 | 'raw'>([
+  ['u32', 32],
+  ['u64', 64],
+  ['raw', 'raw'],
+]);
+const RESERVED: readonly string[] = ['not', 'in', 'within', 'and', 'or', ...WIDTHS.keys()];
 
 /**
  * Reads a condition such as `domain == AF_UNIX && (type & 0xf) in [SOCK_STREAM, SOCK_DGRAM]`; names stay unresolved.
@@ -113,12 +118,13 @@ class ConditionParser {
   #argument(): Field {
     const token = this.#peek();
     const place = this.#placeOf(token);
-    if (token.text !== 'u32' && token.text !== 'u64') return { argument: this.#argumentName(), ...place };
+    const width = WIDTHS.get(token.text);
+    if (width === undefined) return { argument: this.#argumentName(), ...place };
     this.#next += 1;
     this.#expect('(', `wanted "(" after "${token.text}"`);
     const argument = this.#argumentName();
     this.#expect(')', `wanted ")" after ${quote(`${token.text}(${argument}`)}`);
-    return { argument, width: token.text === 'u32' ? 32 : 64, ...place };
+    return { argument, width, ...place };
   }
 
   #argumentName(): string {

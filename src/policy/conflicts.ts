@@ -68,7 +68,8 @@ function explain(first: Candidate, second: Candidate, witness: Witness, arch: Ar
 
 function callArguments({ name, condition }: Candidate, witness: Witness, arch: ArchName): string {
   if (condition === undefined) return '...';
-  const count = parameters(arch, name)?.length ?? 6;
+  // raw() compares registers that the call does not have, too.
+  const count = Math.max(parameters(arch, name)?.length ?? 6, witness.args.findLastIndex((value) => value !== 0n) + 1);
   const values = witness.args.slice(0, count).map((value) => (value < 10n ? String(value) : `0x${value.toString(16)}`));
   const pointer = witness.instructionPointer;
   return pointer === 0n ? values.join(', ') : `${values.join(', ')}; ip = 0x${pointer.toString(16)}`;

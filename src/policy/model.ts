@@ -22,8 +22,8 @@ export type Constant = readonly ConstantTerm[];
 export interface Field {
   /** Argument name as written (man page's or kernel's), `arg0`..`arg5`, or `ip`. */
   readonly argument: string;
-  /** Forced width: u32(x), u64(x). Absent: the effective width. */
-  readonly width?: 32 | 64;
+  /** Forced width: u32(x), u64(x), raw(x). Absent: the effective width. */
+  readonly width?: 32 | 64 | 'raw';
   readonly mask?: Constant;
   /** Where it stands in its file; absent for conditions that were built. */
   readonly place?: Place;

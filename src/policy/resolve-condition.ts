@@ -1,7 +1,7 @@
 import { PolicyError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { U32_MAX, U64_MAX } from '../base/u64.ts';
-import type { ArchName } from '../facts/arches.ts';
+import { ARCHES, type ArchName } from '../facts/arches.ts';
 import { type Parameter, parameters } from '../facts/prototypes.ts';
 import { printCondition } from './condition-print.ts';
 import { type ConstantValue, evaluateConstant } from './constant.ts';
@@ -23,6 +23,8 @@ interface ResolvedField {
   readonly mask: bigint;
   readonly masked: boolean;
   readonly pointer: boolean;
+  /** `raw(x)` on a 32-bit ABI: constants of 64 bits are cut to the register. */
+  readonly cut: boolean;
 }
 
 /**
@@ -45,6 +47,8 @@ export function resolveCondition(condition: Condition, context: CallContext): Re
 function resolveTest(test: Test, context: CallContext): ResolvedCondition {
   const field = resolveField(test.field, context);
   const lowered = lowerTest(test, field, context);
+  // What 64 bits decide may be decided already where a register has 32: written once for both, it is no mistake.
+  if (field.cut) return lowered;
   const always = constantValue(lowered);
   if (always === undefined) return lowered;
   const problem = `"${printCondition(test)}" is always ${always} for the ${field.width} bits of this argument on ${context.arch}`;
@@ -105,7 +109,9 @@ function refusePointer(written: Field, call: string | undefined): never {
 function evaluate(constant: Constant, field: ResolvedField, { arch }: CallContext): ConstantValue {
   // u32(ip) compares 32 bits of a 64-bit value: what the mask leaves decides.
   const width = field.argument === 'ip' && field.mask <= U32_MAX ? 32 : field.width;
-  return evaluateConstant(constant, arch, width);
+  if (!field.cut) return evaluateConstant(constant, arch, width);
+  const { value, negative } = evaluateConstant(constant, arch, 64);
+  return { value: BigInt.asUintN(width, value), negative };
 }
 
 function plainValue(constant: Constant, use: string, field: ResolvedField, context: CallContext): bigint {
@@ -116,18 +122,35 @@ function plainValue(constant: Constant, use: string, field: ResolvedField, conte
 }
 
 function resolveField(field: Field, context: CallContext): ResolvedField {
+  if (field.width === 'raw') return withMask(resolveRegister(field, context), field, context);
   const { argument, width, pointer } = resolveArgument(field, context);
   // The instruction pointer always has 64 bits in the model: u32(ip) becomes a mask.
-  const all = (field.width ?? width) === 32 ? U32_MAX : U64_MAX;
+  const chosen = field.width ?? width;
+  const all = chosen === 32 ? U32_MAX : U64_MAX;
   const base = {
     argument,
-    width: argument === 'ip' ? 64 : (field.width ?? width),
+    width: argument === 'ip' ? 64 : chosen,
     mask: all,
     masked: false,
     pointer,
+    cut: false,
   } as const;
+  return withMask(base, field, context);
+}
+
+function withMask(base: ResolvedField, field: Field, context: CallContext): ResolvedField {
   if (!field.mask) return base;
   return { ...base, mask: plainValue(field.mask, 'a mask', base, context), masked: true };
+}
+
+/** `raw(argN)`: the whole register of the ABI, as libseccomp compares it, whatever the kernel reads of it. */
+function resolveRegister({ argument: name, place }: Field, { arch }: CallContext): ResolvedField {
+  if (!/^arg[0-5]$/.test(name)) {
+    throw new PolicyError('unknown_argument', `raw() takes a register, arg0 to arg5, not ${quote(name)}`, place);
+  }
+  const width = ARCHES[arch].bits;
+  const mask = width === 32 ? U32_MAX : U64_MAX;
+  return { argument: Number(name[3]), width, mask, masked: false, pointer: false, cut: width === 32 };
 }
 
 function resolveArgument(field: Field, context: CallContext): Pick<ResolvedField, 'argument' | 'width' | 'pointer'> {

@@ -41,7 +41,8 @@ export function checkTokens(
   return new TokenCheck(locate).run(text);
 }
 
-function checkSize(text: string, file?: string): void {
+/** Refuses texts over 1 MiB: `too_large`. */
+export function checkSize(text: string, file?: string): void {
   if (text.length <= MAX_BYTES && new TextEncoder().encode(text).length <= MAX_BYTES) return;
   const place = { ...(file !== undefined && { file }), line: 1, column: 1 };
   throw new PolicyError('too_large', 'the text is larger than 1 MiB: this cannot be a policy', place);

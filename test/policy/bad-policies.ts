@@ -262,6 +262,9 @@ const conditions: readonly BadPolicy[] = [
   bad('two masks', condition('fd & 1 & 2 == 0'), 'bad_condition', '7:20', /wanted ==/),
   bad('u16', condition('u16(fd) == 1'), 'bad_condition', '7:16', /wanted ==/),
   bad('u32 of u64', condition('u32(u64(fd)) == 1'), 'bad_condition', '7:17', /wanted an argument here/),
+  bad('raw() of a name', condition('raw(fd) == 1'), 'unknown_argument', '7:13', /takes a register, arg0 to arg5/),
+  bad('raw() of raw()', condition('raw(raw(arg0)) == 1'), 'bad_condition', '7:17', /wanted an argument here/),
+  bad('raw() always true', condition('raw(arg0) >= 0'), 'constant_test', '7:13', /always true/),
   bad('20,000 parentheses', condition(`${'('.repeat(20_000)}fd == 1`), 'too_deep', '7:45', /deeper than 32/),
   bad('masks that nobody can check', pigeonholes(), 'too_complex', '9:7', /too complex to check/),
 ];

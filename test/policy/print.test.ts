@@ -33,6 +33,7 @@ const PRINTED = [
   ['not (a == 1 && b == 2)', 'not (a == 1 && b == 2)'],
   ['a in [ 1,2 , X|Y ]', 'a in [1, 2, X|Y]'],
   ['u32(arg1) == ~(A|0x3)', 'u32(arg1) == ~(A|0x3)'],
+  ['raw( arg1 ) & 3 == 1', '(raw(arg1) & 3) == 1'],
   ['mode == 0o644', 'mode == 0o644'],
   ['fd == - 1', 'fd == -1'],
 ] as const;

@@ -98,6 +98,43 @@ const TESTS = [
     mask: ALL32,
     value: 0x80001n,
   },
+  {
+    claim: 'raw() takes the register of an int whole',
+    call: 'socket',
+    text: 'raw(arg0) == -1',
+    argument: 0,
+    width: 64,
+    mask: ALL64,
+    value: ALL64,
+  },
+  {
+    claim: 'raw() takes pointers',
+    call: 'read',
+    text: 'raw(arg1) == 5',
+    argument: 1,
+    width: 64,
+    mask: ALL64,
+    value: 5n,
+  },
+  {
+    claim: 'raw() takes arguments that the call has not',
+    call: 'read',
+    text: 'raw(arg5) == 5',
+    argument: 5,
+    width: 64,
+    mask: ALL64,
+    value: 5n,
+  },
+  {
+    claim: 'raw() has the low 32 bits on x32',
+    arch: 'x32',
+    call: 'read',
+    text: '(raw(arg2) & 0xf0000000f) == 0x100000001',
+    argument: 2,
+    width: 32,
+    mask: 0xfn,
+    value: 1n,
+  },
 ] as const;
 
 for (const { claim, call, text, ...expected } of TESTS) {

@@ -3,31 +3,40 @@ import { existsSync, realpathSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { writeFiles } from '../../apply/write-files.ts';
 import { UsageError } from '../../base/errors.ts';
-import type { FormatEntry } from '../../formats/format.ts';
+import type { FormatEntry, FormatOutput } from '../../formats/format.ts';
 import { FORMATS } from '../../formats/registry.ts';
 import { loadPolicy } from '../../load/filter.ts';
 import { printPolicy } from '../../policy/print.ts';
 import type { CommandEntry } from '../command.ts';
 import { print, say, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
+import { profileOptions, refuseProfileOptions } from '../profile-options.ts';
 
 const EXAMPLE = `
 selkie convert makeTheFolder.yaml --to go -o .          writes selkie_linux_amd64.go and selkie_other.go; then, in main:
                                                             if err := ConfineSelkie(); err != nil { log.Fatal(err) }
+selkie convert seccomp.json --to policy                prints the policy that means what this profile of Docker, podman or OCI does
+selkie convert seccomp.json --to policy --caps SYS_ADMIN,SYS_PTRACE --kernel 6.1 --arch aarch64
 selkie convert web.yaml --to go --package confine --func Confine -o confine --force
 `;
 
 type Options = Readonly<Record<string, string | boolean | undefined>> & {
   readonly to: string;
-  readonly output: string;
+  readonly output?: string;
+  readonly caps?: string;
+  readonly kernel?: string;
+  readonly arch?: string;
 };
 
 /** `selkie convert POLICY --to FORMAT [-o DIR]` */
 export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
   const parser = commandParser(entry, EXAMPLE)
-    .argument('<policy>', 'a policy, or - for standard input')
+    .argument('<policy>', 'a policy or a seccomp profile (OCI, Docker, containers-common), or - for standard input')
     .requiredOption('--to <format>', FORMATS.map(({ name, about }) => `${name}: ${about}`).join('; '))
-    .option('-o, --output <folder>', 'where to write', '.')
+    .option('-o, --output <folder>', 'where to write (default: .)')
+    .option('--caps <list>', "profiles: the container's capabilities (default: Docker's default ones)")
+    .option('--kernel <release>', 'profiles: the release they are read for (default: this one)')
+    .option('--arch <abi>', 'profiles: the native ABI (default: that of this machine)')
     .option('--force', 'replace files that exist')
     .option('--json', 'one JSON object')
     .option('-q, --quiet', 'say nothing');
@@ -40,21 +49,37 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   const source = parsed.operands[0] as string;
   const format = formatNamed(options.to);
   const chosen = chosenOptions(format, options);
-  const policy = loadPolicy(source);
+  const reading: string[] = [];
+  const profile = profileOptions(options);
+  const policy = loadPolicy(source, { profile, onNote: (note) => reading.push(note) });
+  if (reading.length === 0) refuseProfileOptions(profile);
+  const folder = options.output ?? '.';
   const result = (await format.load()).write({
     policy,
     policyDigest: createHash('sha256').update(printPolicy(policy)).digest('hex'),
-    ...(source === '-' ? {} : { policyPath: relative(realFolder(options.output), realpathSync(source)) }),
+    ...(source === '-' ? {} : { policyPath: relative(realFolder(folder), realpathSync(source)) }),
     options: chosen,
   });
-  const paths = writeFiles(options.output, result.files, options.force === true);
-  const stale = result.absent.map((name) => join(options.output, name)).filter((path) => existsSync(path));
-  const notes = [...result.notes, ...stale.map((path) => `"${path}" is left from another policy: remove it`)];
+  if (format.printed && options.output === undefined) return printed(result, [...reading, ...result.notes], options);
+  const paths = writeFiles(folder, result.files, options.force === true);
+  const stale = result.absent.map((name) => join(folder, name)).filter((path) => existsSync(path));
+  const notes = [
+    ...reading,
+    ...result.notes,
+    ...stale.map((path) => `"${path}" is left from another policy: remove it`),
+  ];
   if (options.json) print(toJson({ files: paths, notes }));
   else if (!options.quiet) {
     for (const path of paths) print(`wrote ${path}`);
     for (const note of notes) say(`note: ${note}`);
   }
+  return 0;
+}
+
+function printed({ files }: FormatOutput, notes: readonly string[], { json, quiet }: Options): number {
+  const text = files.map((file) => file.text).join('');
+  print(json ? toJson({ text, notes }) : text);
+  if (!json && !quiet) for (const note of notes) say(`note: ${note}`);
   return 0;
 }
 

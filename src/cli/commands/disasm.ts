@@ -13,7 +13,7 @@ selkie disasm prog.bpf                  a raw program (struct sock_filter record
 /** `selkie disasm FILTER` */
 export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
   const parser = commandParser(entry, EXAMPLE)
-    .argument('<filter>', 'a policy, a sealed binary, a raw BPF program, or - for standard input')
+    .argument('<filter>', 'a policy, a seccomp profile, a sealed binary, a raw BPF program, or - for standard input')
     .option('--json', 'one JSON object: the instructions');
   const parsed = parseWords<{ json?: boolean }>(parser, words);
   if (!parsed) return 0;

@@ -3,7 +3,7 @@ import { explainCommand } from '../../explain/explain.ts';
 import { loadPolicy } from '../../load/filter.ts';
 import { exitCodeOf } from '../../observe/session.ts';
 import type { CommandEntry } from '../command.ts';
-import { say } from '../output.ts';
+import { say, sayNote } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
 
 const EXAMPLE = `
@@ -27,7 +27,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
 export async function explainRun(policyFile: string, command: readonly string[], json: boolean): Promise<number> {
   const tell = (event: 'denied' | 'total', explanation: Explanation): void =>
     say(json ? JSON.stringify({ event, ...explanation }) : `selkie: ${explanationLine(explanation)}`);
-  const policy = loadPolicy(policyFile);
+  const policy = loadPolicy(policyFile, { onNote: sayNote });
   const { observed, status, error } = await explainCommand({
     policy,
     command,

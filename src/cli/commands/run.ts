@@ -2,7 +2,7 @@ import { runWithPolicy } from '../../apply/with-policy.ts';
 import { loadPolicy } from '../../load/filter.ts';
 import { permittedLines } from '../../policy/permitted.ts';
 import type { CommandEntry } from '../command.ts';
-import { say } from '../output.ts';
+import { say, sayNote } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
 
 const EXAMPLE = `
@@ -32,7 +32,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
     .passThroughOptions();
   const parsed = parseWords<Options>(parser, words);
   if (!parsed) return 0;
-  const policy = loadPolicy(parsed.options.policy);
+  const policy = loadPolicy(parsed.options.policy, { onNote: sayNote });
   if (parsed.options.print)
     say(
       permittedLines(policy)

@@ -1,7 +1,7 @@
 import { sealWithPolicy } from '../../apply/with-policy.ts';
 import { loadPolicy } from '../../load/filter.ts';
 import type { CommandEntry } from '../command.ts';
-import { print, say, toJson } from '../output.ts';
+import { print, say, sayNote, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
 
 const EXAMPLE = `
@@ -36,7 +36,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   const binary = parsed.operands[0] as string;
   const result = sealWithPolicy({
     binary,
-    policy: loadPolicy(policy),
+    policy: loadPolicy(policy, quiet ? {} : { onNote: sayNote }),
     ...(output === undefined ? {} : { output }),
     inPlace: inPlace === true,
     force: force === true,

@@ -27,7 +27,7 @@ interface Options {
 export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
   const parser = commandParser(entry, EXAMPLE)
     .argument('[calls...]', 'calls; arguments left out are 0')
-    .requiredOption('-p, --policy <filter>', 'a policy, a sealed binary or a raw BPF program')
+    .requiredOption('-p, --policy <filter>', 'a policy, a seccomp profile, a sealed binary or a raw BPF program')
     .option('--arch <name>', `ABI that makes the call: ${ARCH_NAMES.join(', ')}`)
     .option('--json', 'one JSON object with every answer');
   const parsed = parseWords<Options>(parser, words);
