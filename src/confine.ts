@@ -51,7 +51,7 @@ export function confine(source: string | URL | Policy | ConfineRules, options: C
   if (print)
     writeSync(
       2,
-      permittedLines({ ...whole, start: [] })
+      permittedLines({ ...whole, start: [] }, whole.arches ?? ['x86_64'])
         .map((line) => `[+] ${line}\n`)
         .join(''),
     );

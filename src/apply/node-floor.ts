@@ -1,3 +1,4 @@
+import type { ArchName } from '../facts/arches.ts';
 import { parseCondition } from '../policy/condition.ts';
 import type { Action, Call, Policy, Rule } from '../policy/model.ts';
 import { setMembers } from '../policy/sets.ts';
@@ -25,9 +26,12 @@ const STREAMS_OF_KOFFI = 'fd == 1 || fd == 2';
 /** A second `confine` installs its filter by this call; it can only narrow. */
 const SECOND_FILTER = 'operation == SECCOMP_SET_MODE_FILTER && flags == SECCOMP_FILTER_FLAG_TSYNC';
 
+/** What `confine` runs in. */
+const OWN: ArchName = 'x86_64';
+
 /**
  * Adds `@node`, ENOSYS for `@fallback`, threads only from clone, and the call by which a second `confine` narrows. What the policy
- * itself says of clone, seccomp or a set stays as it is.
+ * itself says of clone, seccomp or a set stays as it is. A policy for several ABIs gets it for that of Node alone.
  */
 export function withNodeFloor(policy: Policy): Policy {
   const added: Rule[] = [];
@@ -35,11 +39,15 @@ export function withNodeFloor(policy: Policy): Policy {
     ['node', ALLOW],
     ['fallback', ENOSYS],
   ];
-  for (const [name, action] of sets) if (!policy.syscalls.some(isSet(name))) added.push(rule(action, 'set', name));
-  if (!mentions(policy, 'clone')) added.push(rule(EPERM, 'name', 'clone', NO_THREAD));
-  if (!mentions(policy, 'fsync')) added.push(rule(EINVAL, 'name', 'fsync', STREAMS_OF_KOFFI));
-  if (!mentions(policy, 'seccomp')) added.push(rule(ALLOW, 'name', 'seccomp', SECOND_FILTER));
-  return { ...policy, syscalls: [...policy.syscalls, ...added] };
+  const own = policy.syscalls.filter(({ only }) => only === undefined || only === OWN);
+  const mentions = (name: string): boolean => own.some(({ call }) => covers(call, policy, name));
+  for (const [name, action] of sets) if (!own.some(isSet(name))) added.push(rule(action, 'set', name));
+  if (!mentions('clone')) added.push(rule(EPERM, 'name', 'clone', NO_THREAD));
+  if (!mentions('fsync')) added.push(rule(EINVAL, 'name', 'fsync', STREAMS_OF_KOFFI));
+  if (!mentions('seccomp')) added.push(rule(ALLOW, 'name', 'seccomp', SECOND_FILTER));
+  const isShared = (policy.arches?.length ?? 1) > 1;
+  const floor = isShared ? added.map((each) => ({ ...each, only: OWN })) : added;
+  return { ...policy, syscalls: [...policy.syscalls, ...floor] };
 }
 
 function rule(action: Action, kind: 'name' | 'set', name: string, condition?: string): Rule {
@@ -51,11 +59,7 @@ const isSet =
   ({ call }: Rule): boolean =>
     call.kind === 'set' && call.name === name;
 
-/** Whether a policy names a call itself, or by a set that is no floor. */
-function mentions(policy: Policy, name: string): boolean {
-  return policy.syscalls.some(({ call }) => covers(call, policy, name));
-}
-
+/** Whether a rule names a call itself, or by a set that is no floor. */
 function covers(call: Call, policy: Policy, name: string): boolean {
   if (call.kind !== 'set') return call.kind === 'name' && call.name === name;
   if (call.name === 'node') return false;

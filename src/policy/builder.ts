@@ -103,6 +103,12 @@ export class PolicyBuilder {
     return new PolicyBuilder({ ...this.#policy, start });
   }
 
+  /** Adds a rule that is in force for one ABI alone. */
+  only(arch: ArchName, action: string, call: string, condition?: string): PolicyBuilder {
+    const rule = { ...makeRule(parseAction(action), call, condition), only: arch };
+    return new PolicyBuilder({ ...this.#policy, syscalls: [...this.#policy.syscalls, rule] });
+  }
+
   /** The policy; its names are looked up by `resolvePolicy`. */
   build(): Policy {
     return this.#policy;

@@ -1,24 +1,60 @@
 import { isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml';
+import { type Place, PolicyError } from '../base/errors.ts';
+import { didYouMean } from '../base/nearest.ts';
+import { ARCH_NAMES, type ArchName } from '../facts/arches.ts';
 import { parseAction } from './action.ts';
 import { describe, locateIn, pairsOf, startOf } from './document.ts';
 import { CALL_PATTERN, CONDITION_PATTERN } from './schema.ts';
 import { fail, type Locate, quote } from './source.ts';
 
 /**
- * Checks the shape of `syscalls:` and `start:` as the schema does, but with a message for each way to get it wrong.
+ * Checks the shape of `syscalls:`, `only:` and `start:` as the schema does, but with a message for each way to get it wrong.
  *
  * @throws {PolicyError} `wrong_type`, `bad_value`, and those of `parseAction`
  */
 export function checkRules(root: YAMLMap, text: string, locate: Locate): void {
   for (const { key, value } of pairsOf(root)) {
-    if (key !== 'syscalls' && key !== 'start') continue;
-    if (!isMap(value)) wrongType(value, 'wanted actions with lists of calls, such as "allow: [read]"', locate);
-    for (const { key: action, keyNode, value: list } of pairsOf(value)) {
-      parseAction(action, locateIn(keyNode, text, locate));
-      if (!isSeq(list)) wrongType(list, 'wanted a list of calls', locate);
-      for (const item of list.items as Node[]) checkRule(item, text, locate);
+    if (key === 'syscalls' || key === 'start') checkActions(value, text, locate);
+    if (key !== 'only') continue;
+    if (!isMap(value)) wrongType(value, 'wanted ABIs, and under each actions with lists of calls', locate);
+    for (const { key: arch, keyNode, value: actions } of pairsOf(value)) {
+      checkArch(arch, keyNode, locate);
+      checkActions(actions, text, locate);
     }
   }
+}
+
+function checkArch(arch: string, keyNode: Node, locate: Locate): void {
+  if ((ARCH_NAMES as readonly string[]).includes(arch)) return;
+  const near = didYouMean(arch, ARCH_NAMES) || `: wanted one of ${ARCH_NAMES.join(', ')}`;
+  fail('bad_value', `${quote(arch)} is no ABI${near}`, locate, startOf(keyNode));
+}
+
+function checkActions(value: Node | null, text: string, locate: Locate): void {
+  if (!isMap(value)) wrongType(value, 'wanted actions with lists of calls, such as "allow: [read]"', locate);
+  for (const { key: action, keyNode, value: list } of pairsOf(value)) {
+    parseAction(action, locateIn(keyNode, text, locate));
+    if (!isSeq(list)) wrongType(list, 'wanted a list of calls', locate);
+    for (const item of list.items as Node[]) checkRule(item, text, locate);
+  }
+}
+
+/**
+ * Checks that a policy which lists its ABIs has rules of `only:` for these alone.
+ *
+ * @throws {PolicyError} `only_arch`
+ */
+export function checkOnly(root: YAMLMap, arches: readonly ArchName[] | undefined, locate: Locate): void {
+  const only = pairsOf(root).find(({ key }) => key === 'only')?.value;
+  if (!isMap(only)) return;
+  for (const { key, keyNode } of pairsOf(only)) checkListed(key as ArchName, arches, locate(startOf(keyNode)));
+}
+
+/** Refuses rules for an ABI that the policy does not list: they would never be in force. @throws {PolicyError} `only_arch` */
+export function checkListed(only: ArchName, arches: readonly ArchName[] | undefined, place: Place | undefined): void {
+  if (!arches || arches.includes(only)) return;
+  const problem = `"only" has rules for ${only}, which "arches" does not list (${arches.join(', ')})`;
+  throw new PolicyError('only_arch', `${problem}: add it there, or leave the rules out`, place);
 }
 
 function checkRule(item: Node, text: string, locate: Locate): void {

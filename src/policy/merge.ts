@@ -58,7 +58,7 @@ function mergeRules(left: readonly Rule[], right: readonly Rule[]): readonly Rul
   const merged = [...left];
   for (const rule of right) {
     const subject = subjectOf(rule);
-    const index = merged.findIndex((each) => subjectOf(each) === subject);
+    const index = merged.findIndex((each) => each.only === rule.only && subjectOf(each) === subject);
     const same = merged[index];
     if (!same) insert(merged, rule);
     else if (printAction(same.action) === printAction(rule.action)) merged[index] = joinComments(same, rule);
@@ -76,13 +76,13 @@ function refuse(same: Rule, rule: Rule): never {
   throw new PolicyError('conflict', `${problem} ${describeRule(same, rule.place)}: leave one of them out`, rule.place);
 }
 
-/** Puts a rule behind the last one of its action that comes before it in the alphabet, sets last. */
+/** Puts a rule behind the last one of its ABI and action that comes before it in the alphabet, sets last. */
 function insert(rules: Rule[], rule: Rule): void {
   const action = printAction(rule.action);
   let at = -1;
   let first = -1;
   rules.forEach((each, index) => {
-    if (printAction(each.action) !== action) return;
+    if (each.only !== rule.only || printAction(each.action) !== action) return;
     if (first < 0) first = index;
     if (sortKey(each) <= sortKey(rule)) at = index;
   });

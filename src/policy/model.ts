@@ -48,7 +48,7 @@ export interface Rule {
   readonly action: Action;
   readonly call: Call;
   readonly condition?: Condition;
-  /** The one ABI it is for; absent: every ABI of the policy. */
+  /** The one ABI that it is for (a rule of `only:`); absent: every ABI of the policy. */
   readonly only?: ArchName;
   /** Where it stands in its file, for messages; absent for rules that were built. */
   readonly place?: Place;
@@ -70,11 +70,12 @@ export interface Policy {
   readonly kernel?: string;
   readonly unknown?: Action;
   readonly badArch: Action;
+  /** Rules of `syscalls:` and of `only:`. */
   readonly syscalls: readonly Rule[];
   readonly start?: readonly Rule[];
   /** Comment lines above the first key (without `#`). */
   readonly commentBefore?: string;
-  /** Comments at keys: by `default`, `syscalls`, `syscalls.allow`, …; `end` holds those behind everything. */
+  /** Comments at keys: by `default`, `syscalls`, `syscalls.allow`, `only.i386.allow`, …; `end` holds those behind everything. */
   readonly keyComments?: Readonly<Record<string, KeyComments>>;
 }
 

@@ -1,8 +1,9 @@
 import * as v from 'valibot';
 import { isMap, isScalar, isSeq, type Node, type YAMLMap, type YAMLSeq } from 'yaml';
 import { didYouMean } from '../base/nearest.ts';
+import type { ArchName } from '../facts/arches.ts';
 import { parseAction } from './action.ts';
-import { checkRules } from './check-rules.ts';
+import { checkOnly, checkRules } from './check-rules.ts';
 import { type CommentsByLine, commentsByLine } from './comments.ts';
 import { parseCondition } from './condition.ts';
 import { describe, guard, locateIn, pairsOf, parseYaml, plainValue, startOf } from './document.ts';
@@ -12,7 +13,19 @@ import { type PolicyText, policySchema, RESERVED_KEYS } from './schema.ts';
 import { fail, type Locate, locator, quote } from './source.ts';
 import { checkTokens } from './tokens.ts';
 
-const KEYS = ['selkie', 'sets', 'name', 'arches', 'default', 'kernel', 'unknown', 'bad_arch', 'syscalls', 'start'];
+const KEYS = [
+  'selkie',
+  'sets',
+  'name',
+  'arches',
+  'default',
+  'kernel',
+  'unknown',
+  'bad_arch',
+  'syscalls',
+  'only',
+  'start',
+];
 
 /**
  * Reads a policy from YAML or JSON. Names of calls, arguments and constants stay unresolved: see `resolvePolicy`.
@@ -29,6 +42,7 @@ export function parsePolicy(text: string, options: { readonly file?: string } = 
     checkKeys(root, locate);
     checkRules(root, text, locate);
     checkShape(root, plain, text, locate);
+    checkOnly(root, (plain as PolicyText).arches, locate);
     return new Reader(text, locate, commentsByLine(comments)).policy(root, plain as PolicyText);
   }, locate);
 }
@@ -116,6 +130,7 @@ class Reader {
         index === 0 ? { ...(top.behind !== undefined && { behind: top.behind }) } : this.#take(startOf(keyNode));
       this.#note(key, comments);
       if (key === 'syscalls' || key === 'start') read[key] = this.#rules(key, value as YAMLMap);
+      else if (key === 'only') read[key] = this.#only(value as YAMLMap);
       else if (key === 'default' || key === 'unknown' || key === 'bad_arch') read[key] = this.#action(value);
     }
     this.#note('end', { ...spread('before', this.#comments.rest()) });
@@ -128,7 +143,7 @@ class Reader {
       ...spread('kernel', plain.kernel),
       ...spread('unknown', read.unknown as Action | undefined),
       badArch: (read.bad_arch as Action | undefined) ?? { kind: 'kill_process' },
-      syscalls: read.syscalls as readonly Rule[],
+      syscalls: [...(read.syscalls as readonly Rule[]), ...((read.only as readonly Rule[] | undefined) ?? [])],
       ...spread('start', read.start as readonly Rule[] | undefined),
       ...spread('commentBefore', top.before),
       ...(Object.keys(this.#keyComments).length > 0 && { keyComments: this.#keyComments }),
@@ -145,6 +160,14 @@ class Reader {
 
   #action(node: Node | null): Action {
     return parseAction(plainValue(node, this.#locate) as string, locateIn(node, this.#text, this.#locate));
+  }
+
+  #only(map: YAMLMap): readonly Rule[] {
+    return pairsOf(map).flatMap(({ key, keyNode, value }) => {
+      this.#note(`only.${key}`, this.#take(startOf(keyNode)));
+      const rules = this.#rules(`only.${key}`, value as YAMLMap);
+      return rules.map((rule) => ({ ...rule, only: key as ArchName }));
+    });
   }
 
   #rules(owner: string, map: YAMLMap): readonly Rule[] {

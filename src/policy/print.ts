@@ -20,16 +20,34 @@ export function printPolicy(policy: Policy): string {
   if (policy.kernel !== undefined) key('kernel', ` ${JSON.stringify(policy.kernel)}`);
   if (policy.unknown) key('unknown', ` ${printAction(policy.unknown)}`);
   key('bad_arch', ` ${printAction(policy.badArch)}`);
-  for (const [name, rules] of [
-    ['syscalls', policy.syscalls],
-    ['start', policy.start],
-  ] as const) {
-    if (!rules) continue;
+  const section = (name: string, rules: readonly Rule[]): void => {
     key(name, rules.length === 0 ? ' {}' : '');
     lines.push(...printRules(name, rules, policy.keyComments ?? {}));
+  };
+  section(
+    'syscalls',
+    policy.syscalls.filter(({ only }) => only === undefined),
+  );
+  const only = printOnly(policy);
+  if (only.length > 0) {
+    key('only', '');
+    lines.push(...only);
   }
+  if (policy.start) section('start', policy.start);
   lines.push(...commentLines(policy.keyComments?.end?.before, ''));
   return `${lines.join('\n')}\n`;
+}
+
+/** The rules of single ABIs, ABIs in the order in which they first occur. */
+function printOnly({ syscalls, keyComments = {} }: Policy): string[] {
+  const arches = new Set(syscalls.flatMap(({ only }) => only ?? []));
+  return [...arches].flatMap((arch) => {
+    const owner = `only.${arch}`;
+    const own = keyComments[owner];
+    const rules = syscalls.filter(({ only }) => only === arch);
+    const body = [withComment(`${arch}:`, own?.behind), ...printRules(owner, rules, keyComments)];
+    return [...commentLines(own?.before, ''), ...body].map((line) => `  ${line}`);
+  });
 }
 
 function printRules(owner: string, rules: readonly Rule[], comments: Readonly<Record<string, KeyComments>>): string[] {

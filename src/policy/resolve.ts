@@ -1,8 +1,9 @@
 import { PolicyError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
 import { type ArchName, NO_CALL, X32_SYSCALL_BIT } from '../facts/arches.ts';
-import { allSyscallNames, largestNumber, syscallName, syscallNumber } from '../facts/syscalls.ts';
+import { allSyscallNames, largestNumber, syscallName, syscallNames, syscallNumber } from '../facts/syscalls.ts';
 import { encodeAction } from './action.ts';
+import { checkListed } from './check-rules.ts';
 import { type Candidate, checkConflicts, type Precedence } from './conflicts.ts';
 import type { Action, Policy, Rule } from './model.ts';
 import { resolveCondition } from './resolve-condition.ts';
@@ -21,7 +22,7 @@ export interface ResolveOptions {
 /**
  * Looks everything up that a policy names, for each of its ABIs, and checks that its rules do not contradict each other.
  *
- * @throws {PolicyError} `no_arches`, `unknown_call`, `unknown_set`, `number_arch`, `unknown_kernel`, `conflict`, `too_complex`,
+ * @throws {PolicyError} `no_arches`, `only_arch`, `unknown_call`, `unknown_set`, `number_arch`, `unknown_kernel`, `conflict`, `too_complex`,
  *   and those of `resolveCondition` and `encodeAction`
  */
 export function resolvePolicy(policy: Policy, options: ResolveOptions = {}): ResolvedPolicy {
@@ -45,7 +46,10 @@ export function resolvePolicy(policy: Policy, options: ResolveOptions = {}): Res
 /** Finds names, sets and numbers that lead nowhere; returns notes on names that only some of the ABIs have. */
 function checkCalls(rules: readonly Rule[], arches: readonly ArchName[], policy: Policy): readonly string[] {
   const notes = new Set<string>();
-  for (const { call, place } of rules) {
+  for (const rule of rules) {
+    const { call, only, place } = rule;
+    if (only) checkListed(only, policy.arches, place);
+    const own = only ? [only] : arches;
     if (call.kind === 'set') {
       if (setMembers(policy.sets, call.name)) continue;
       const near = didYouMean(
@@ -59,21 +63,25 @@ function checkCalls(rules: readonly Rule[], arches: readonly ArchName[], policy:
       );
     }
     if (call.kind === 'number') {
-      if (arches.some((arch) => ownsNumber(arch, call.number, arches))) continue;
+      if (own.some((arch) => ownsNumber(arch, call.number, arches))) continue;
       const problem = `syscall(${call.number}) belongs to ${call.number < X32_SYSCALL_BIT ? 'x86_64, not x32' : 'x32, not x86_64'}`;
-      throw new PolicyError('number_arch', `${problem}: add the ABI to "arches", or correct the number`, place);
+      throw new PolicyError(
+        'number_arch',
+        `${problem}: ${only ? 'put it under that ABI' : 'add the ABI to "arches"'}, or correct the number`,
+        place,
+      );
     }
-    const lacking = arches.filter((arch) => syscallNumber(arch, call.name) === undefined);
-    if (lacking.length === arches.length) refuseName(call.name, arches, policy, place);
+    const lacking = own.filter((arch) => syscallNumber(arch, call.name) === undefined);
+    if (lacking.length === own.length) refuseName(call.name, own, policy, rule);
     for (const arch of lacking) notes.add(`"${call.name}" does not exist on ${arch}: skipped there`);
   }
   return [...notes];
 }
 
-function refuseName(name: string, arches: readonly ArchName[], policy: Policy, place: Rule['place']): void {
+function refuseName(name: string, arches: readonly ArchName[], policy: Policy, { only, place }: Rule): void {
   const known = new Set(allSyscallNames());
   if (!known.has(name)) {
-    const near = didYouMean(name, known);
+    const near = didYouMean(name, only ? syscallNames(only) : known);
     throw new PolicyError(
       'unknown_call',
       `${quote(name)} is no system call${near || ': see "selkie sets" for the names'}`,
@@ -81,10 +89,11 @@ function refuseName(name: string, arches: readonly ArchName[], policy: Policy, p
     );
   }
   // A policy without ABIs of its own may be meant for others too.
-  if (!policy.arches) return;
+  if (!policy.arches && !only) return;
+  const near = only ? didYouMean(name, syscallNames(only)) : '';
   throw new PolicyError(
     'unknown_call',
-    `${quote(name)} is no system call of ${arches.join(' or ')}, though of other ABIs`,
+    `${quote(name)} is no system call of ${arches.join(' or ')}, though of other ABIs${near}`,
     place,
   );
 }
@@ -102,7 +111,7 @@ function resolveArch(
   arches: readonly ArchName[],
 ): ResolvedArch {
   const byNumber = new Map<number, Candidate[]>();
-  for (const rule of rules) {
+  for (const rule of rules.filter(({ only }) => only === undefined || only === arch)) {
     for (const { name, number } of targets(rule, arch, arches, policy.sets)) {
       const candidate = resolveRule(rule, arch, name);
       const group = byNumber.get(number);

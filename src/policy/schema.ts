@@ -8,7 +8,7 @@ import { ACTION_PATTERN } from './action.ts';
  */
 
 /** Keys that later versions of Selkie will read: refused by name, so that no text changes its meaning silently. */
-export const RESERVED_KEYS: readonly string[] = ['service', 'paths', 'only', 'flags'];
+export const RESERVED_KEYS: readonly string[] = ['service', 'paths', 'flags'];
 
 /** A name, a set or a number: `read`, `@go`, `syscall(335)`. */
 export const CALL_PATTERN: RegExp =
@@ -21,6 +21,8 @@ export const CONDITION_PATTERN: RegExp = /^[A-Za-z0-9_(]/;
 export type RuleText = string | Readonly<Record<string, string>>;
 /** Actions to their calls. */
 export type RulesText = Readonly<Record<string, readonly RuleText[]>>;
+/** ABIs to rules that are for them alone. */
+export type OnlyText = Readonly<Partial<Record<ArchName, RulesText>>>;
 
 /** A policy's text as plain values, keys as written. */
 export interface PolicyText {
@@ -33,9 +35,11 @@ export interface PolicyText {
   readonly unknown?: string | undefined;
   readonly bad_arch?: string | undefined;
   readonly syscalls: RulesText;
+  readonly only?: OnlyText | undefined;
   readonly start?: RulesText | undefined;
 }
 
+const WANT_ARCH = `wanted one of ${ARCH_NAMES.join(', ')}`;
 const WANT_ACTION = 'wanted an action such as errno(EPERM)';
 const WANT_RULE = 'wanted a call, or one call with its condition: "name: condition"';
 
@@ -43,6 +47,12 @@ const action = v.pipe(
   v.string(WANT_ACTION),
   v.regex(ACTION_PATTERN, WANT_ACTION),
   v.description('allow, log, notify, trace(n), errno(NAME), return_zero, trap(n), kill_thread or kill_process'),
+);
+// Keys are no picklist, as JSON Schema has none for them.
+const archKey = v.pipe(
+  v.string(WANT_ARCH),
+  v.regex(new RegExp(`^(?:${ARCH_NAMES.join('|')})$`), WANT_ARCH),
+  v.description('an ABI'),
 );
 const call = v.pipe(
   v.string(WANT_RULE),
@@ -71,7 +81,7 @@ export const policySchema: v.GenericSchema<PolicyText> = v.pipe(
       name: v.optional(v.pipe(v.string('wanted a name as text'), v.nonEmpty('wanted a name'))),
       arches: v.optional(
         v.pipe(
-          v.array(v.picklist(ARCH_NAMES, `wanted one of ${ARCH_NAMES.join(', ')}`), 'wanted a list of ABIs: [x86_64]'),
+          v.array(v.picklist(ARCH_NAMES, WANT_ARCH), 'wanted a list of ABIs: [x86_64]'),
           v.minLength(1, 'wanted at least one ABI'),
           v.description('ABIs it is for; others of the CPU get bad_arch'),
         ),
@@ -87,6 +97,9 @@ export const policySchema: v.GenericSchema<PolicyText> = v.pipe(
       unknown: v.optional(v.pipe(action, v.description('for syscalls newer than kernel that no rule names'))),
       bad_arch: v.optional(v.pipe(action, v.description('for calls by other ABIs; kill_process where absent'))),
       syscalls: rules,
+      only: v.optional(
+        v.pipe(v.record(archKey, rules), v.description('ABIs to rules that are in force for them alone')),
+      ),
       start: v.optional(rules),
     },
     'wanted a map of keys',

@@ -73,6 +73,19 @@ test('what cannot be confined is refused with a typed error, and the process is 
   ]);
 });
 
+test('the floor of Node is for its own ABI: rules of only: for another stay as they are', (context) => {
+  const folder = scratchFolder(context);
+  const text = `${POLICY.replace('[x86_64]', '[x86_64, i386]')}only:\n  i386:\n    errno(ENOSYS):\n      - clone: flags != 0\n`;
+  writeFileSync(join(folder, 'policy.yaml'), `${text}    allow:\n      - bind\n`);
+  const { status, stdout, stderr } = confined(
+    folder,
+    `confine('policy.yaml', { print: true }); console.log(${CHILD});`,
+  );
+  assert.deepEqual([status, stdout], [0, 'EPERM\n'], stderr);
+  assert.match(stderr, /^\[\+\] bind \(i386 only\)$/m);
+  assert.match(stderr, /^\[\+\] futex \(x86_64 only\)$/m);
+});
+
 test('twenty ways out are refused', (context) => checkEscapes(process.execPath, scratchFolder(context)));
 
 test('CommonJS and ESM programs confine themselves by the package', (context) => {

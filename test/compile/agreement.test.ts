@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { compile } from '../../src/compile/compile.ts';
 import { compilePolicy } from '../../src/compile/compile-policy.ts';
-import { ARCHES } from '../../src/facts/arches.ts';
+import { ARCHES, type ArchName } from '../../src/facts/arches.ts';
+import type { SeccompData } from '../../src/facts/seccomp.ts';
+import { policy } from '../../src/policy/builder.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
+import { resolvePolicy } from '../../src/policy/resolve.ts';
 import { agreement, callsOfEveryReturn, firstDifference, show } from '../support/agreement.ts';
 import { PLANTED_BUGS } from '../support/planted-bugs.ts';
-import { boundaryCall, callsOfEveryRule, randomPolicy, seeded } from '../support/random-policy.ts';
+import { boundaryCall, callsOfEveryRule, pick, randomPolicy, seeded } from '../support/random-policy.ts';
 
 const POLICIES = 40;
 const CALLS = 500;
@@ -63,6 +66,55 @@ test('a big-endian program loads the words of an argument the other way round', 
     [0, 24],
     [5, 28],
   ]);
+});
+
+const isOf =
+  (arch: ArchName) =>
+  (call: SeccompData): boolean =>
+    call.arch === ARCHES[arch].token;
+
+/** Rules that may stand together however they are given to ABIs. */
+const RULES: readonly (readonly [action: string, call: string, condition?: string])[] = [
+  ['allow', 'read'],
+  ['allow', 'write', 'fd == 1'],
+  ['errno(EIO)', 'write', 'fd == 2 && count > 0x10'],
+  ['log', 'write'],
+  ['trap(3)', 'fcntl', 'cmd in [F_GETFL, F_SETFL]'],
+  ['kill_process', 'ioctl', '(cmd & 0xff00) == 0x5400'],
+  ['allow', '@fallback'],
+  ['errno(ENOSYS)', 'clone3'],
+  ['return_zero', 'mprotect', 'not (prot & PROT_EXEC) == PROT_EXEC'],
+];
+
+test('a policy with only: is, on each ABI, the policy that has its rules alone', () => {
+  const both = ['x86_64', 'i386'] as const;
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const random = seeded(seed);
+    const given = RULES.map((rule) => [pick(random, [undefined, undefined, ...both]), rule] as const);
+    const made = given.reduce(
+      (all, [only, rule]) => (only ? all.only(only, ...rule) : all.rule(...rule)),
+      policy({ default: 'errno(EPERM)', arches: both }),
+    );
+    const resolved = resolvePolicy(made.build());
+    const program = compile(resolved);
+    for (const arch of both) {
+      const alone = given
+        .filter(([only]) => only === undefined || only === arch)
+        .reduce((all, [, rule]) => all.rule(...rule), policy({ default: 'errno(EPERM)', arches: [arch] }));
+      const expected = resolvePolicy(alone.build());
+      const calls = callsOfEveryRule(resolved).filter(isOf(arch));
+      const difference = firstDifference(program, expected, [
+        ...calls,
+        ...Array.from({ length: 100 }, () => boundaryCall(random, expected)).filter(isOf(arch)),
+      ]);
+      assert.equal(difference && `seed ${seed}, ${arch}: ${show(difference)}`, undefined);
+    }
+    const { difference, unreached } = agreement(program, resolved, [
+      ...callsOfEveryRule(resolved),
+      ...callsOfEveryReturn(program),
+    ]);
+    assert.deepEqual([difference, unreached], [undefined, []], `seed ${seed}`);
+  }
 });
 
 test('compile() is deterministic', () => {

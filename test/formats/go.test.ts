@@ -53,6 +53,17 @@ test('the text carries the digest, the command that makes it again, and what is 
   assert.doesNotMatch(amd64?.text ?? '', /\nexecve\n/);
 });
 
+test('rules of only: are listed, and hold the floor, for their own ABI', () => {
+  const text = (arch: string): string =>
+    textOf('[x86_64, aarch64]', 'read').replace('start:', `only: { ${arch}: { allow: [listen, "@go"] } }, start:`);
+  const { files, notes } = converted(text('aarch64'));
+  assert.doesNotMatch(files[0]?.text ?? '', /\nlisten\n/);
+  assert.match(files[1]?.text ?? '', /\nlisten\n/);
+  assert.ok(notes.some((note) => note.includes("Go's runtime may need")));
+  const both = text('aarch64, x86_64').replace('aarch64, x86_64:', 'x86_64: { allow: ["@go"] }, aarch64:');
+  assert.ok(!converted(both).notes.some((note) => note.includes("Go's runtime may need")));
+});
+
 test('paths with spaces, quotes and dollars reach go generate as one word', () => {
   const [file] = converted(textOf('[x86_64]'), OPTIONS, 'a "b" $HOME/p.yaml').files;
   assert.ok(file?.text.includes('//go:generate selkie convert "a \\"b\\" $DOLLARHOME/p.yaml" --to go'));

@@ -90,7 +90,6 @@ const shape: readonly BadPolicy[] = [
   bad('a key that is nothing like one', head('frobnicate: 1'), 'unknown_key', '5:1', /wanted selkie, sets/),
   bad('a reserved key', head('paths: []'), 'not_yet', '5:1', /"paths" is reserved: .* not yet/),
   bad('a service', head('service: {}'), 'not_yet', '5:1', /"service" is reserved/),
-  bad('rules for one ABI', head('only: {}'), 'not_yet', '5:1', /"only" is reserved/),
   bad('flags', head('flags: []'), 'not_yet', '5:1', /"flags" is reserved/),
   bad('a name that is a number', head('name: 5'), 'wrong_type', '5:7', /the number 5 .* wanted a name/),
   bad('an empty name', head('name: ""'), 'bad_value', '5:7', /wanted a name/),
@@ -269,5 +268,77 @@ const conditions: readonly BadPolicy[] = [
   bad('masks that nobody can check', pigeonholes(), 'too_complex', '9:7', /too complex to check/),
 ];
 
+/** A policy for x86_64 and i386 whose `only:` begins on line 6. */
+function only(...lines: readonly string[]): string {
+  const above = HEAD.replace('[x86_64]', '[x86_64, i386]');
+  return `${above}syscalls: {allow: [read]}\nonly:\n${lines.map((line) => `  ${line}\n`).join('')}`;
+}
+
+const onlyRules: readonly BadPolicy[] = [
+  bad('a list under only', head('only: [read]'), 'wrong_type', '5:7', /a list .* wanted ABIs/),
+  bad('an action under only', only('allow: [read]'), 'bad_value', '7:3', /"allow" is no ABI: wanted one of x86_64/),
+  bad('an unknown ABI under only', only('x86_6: {}'), 'bad_value', '7:3', /"x86_6" is no ABI: did you mean "x86_64"/),
+  bad('an ABI under only without rules', only('i386:'), 'null_value', '7:3', /"i386" has no value/),
+  bad('an ABI under only twice', only('i386: {}', 'i386: {}'), 'duplicate_key', '8:3', /"i386" stands in this map/),
+  bad('a list of calls under an ABI', only('i386: [read]'), 'wrong_type', '7:9', /wanted actions with lists/),
+  bad('an unknown action under an ABI', only('i386: {alow: [read]}'), 'unknown_action', '7:10', /did you mean "allow"/),
+  bad(
+    'rules for an ABI that is not listed',
+    only('arm: {allow: [read]}'),
+    'only_arch',
+    '7:3',
+    /rules for arm, which "arches" does not list \(x86_64, i386\): add it there/,
+  ),
+  bad(
+    'a name that only another ABI has',
+    only('x86_64:', '  allow:', '    - socketcall: call == 1'),
+    'unknown_call',
+    '9:9',
+    /"socketcall" is no system call of x86_64, .*: did you mean "socketpair"/,
+  ),
+  bad(
+    'a misspelled name under an ABI, with names that this ABI has',
+    only('x86_64: {allow: [socketcal]}'),
+    'unknown_call',
+    '7:20',
+    /"socketcal" is no system call: did you mean "socket"/,
+  ),
+  bad(
+    "another ABI's argument under an ABI",
+    only('i386:', '  allow:', '    - socketcall: domain == 1'),
+    'unknown_argument',
+    '9:21',
+    /domain/,
+  ),
+  bad(
+    "x32's number under x86_64",
+    only('x86_64: {allow: [syscall(0x40000001)]}'),
+    'number_arch',
+    '7:20',
+    /belongs to x32, not x86_64: put it under that ABI/,
+  ),
+  bad(
+    'two actions, one of them for one ABI',
+    only('i386: {log: [read]}'),
+    'conflict',
+    '7:16',
+    /read\(\.\.\.\) gets log here, but allow by line 5/,
+  ),
+  bad(
+    'overlapping conditions, one of them for one ABI',
+    only('i386:', '  allow:', '    - write: fd == 1', '  log:', '    - write: count == 2'),
+    'conflict',
+    '11:9',
+    /write\(1, 0, 2\) gets log here, but allow by line 9/,
+  ),
+];
+
 /** All of them. */
-export const BAD_POLICIES: readonly BadPolicy[] = [...yaml, ...shape, ...actions, ...calls, ...conditions];
+export const BAD_POLICIES: readonly BadPolicy[] = [
+  ...yaml,
+  ...shape,
+  ...actions,
+  ...calls,
+  ...conditions,
+  ...onlyRules,
+];

@@ -35,6 +35,30 @@ test('mergePolicies() refuses one call with two actions, with both lines', () =>
   );
 });
 
+test('mergePolicies() keeps rules of one ABI apart from those of others', () => {
+  const head = (rules: string): string => text('    - read\n', 'arches: [x86_64, i386]\n') + rules;
+  const left = parsePolicy(head('only:\n  i386:\n    allow:\n      - socketcall: call == 1 # why\n'));
+  const right = parsePolicy(
+    head(
+      'only:\n  x86_64:\n    allow:\n      - clone3\n  i386:\n    allow:\n      - access\n      - socketcall: call == 1\n',
+    ),
+  );
+  const merged =
+    'only:\n  i386:\n    allow:\n      - access\n      - socketcall: call == 1 # why\n  x86_64:\n    allow:\n      - clone3\n';
+  assert.equal(printPolicy(mergePolicies(left, right)), printPolicy(parsePolicy(head(merged))));
+});
+
+test('mergePolicies() refuses two actions for one call of one ABI, not of two', () => {
+  const rule = (arch: string, action: string) =>
+    parsePolicy(`${text('    - read\n', 'arches: [x86_64, i386]\n')}only: {${arch}: {${action}: [write]}}\n`);
+  assert.throws(() => mergePolicies(rule('i386', 'allow'), rule('i386', 'log')), { code: 'conflict' });
+  const merged = mergePolicies(rule('i386', 'allow'), rule('x86_64', 'log'));
+  assert.deepEqual(
+    merged.syscalls.map(({ only }) => only),
+    [undefined, 'i386', 'x86_64'],
+  );
+});
+
 test('mergePolicies() refuses different defaults, and takes the older kernel', () => {
   const base = policy({ default: 'log', kernel: '6.18', unknown: 'errno(ENOSYS)' }).build();
   assert.throws(() => mergePolicies(base, { ...base, default: { kind: 'allow' } }), { code: 'merge_differs' });
@@ -46,6 +70,7 @@ test('policy() builds what the text says', () => {
     .allow('read')
     .allow('socket', 'domain == AF_UNIX')
     .errno('ENOSYS', 'clone3')
+    .only('x86_64', 'allow', 'openat', 'dirfd == AT_FDCWD')
     .start('allow', 'execve')
     .build();
   const written = parsePolicy(`selkie: 1
@@ -57,6 +82,10 @@ syscalls:
     - read
     - socket: domain == AF_UNIX
   errno(ENOSYS): [clone3]
+only:
+  x86_64:
+    allow:
+      - openat: dirfd == AT_FDCWD
 start:
   allow: [execve]
 `);

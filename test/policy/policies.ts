@@ -82,6 +82,11 @@ const rule: fc.Arbitrary<Rule> = fc.record(
   { requiredKeys: ['action', 'call'] },
 );
 
+/** A rule of `syscalls:` or of `only:`. */
+const ownRule: fc.Arbitrary<Rule> = fc
+  .tuple(rule, fc.constantFrom(undefined, undefined, 'i386' as const, 'x86_64' as const))
+  .map(([made, only]) => ({ ...made, ...(only && { only }) }));
+
 /** Policies with comments everywhere. */
 export const policyModel: fc.Arbitrary<Policy> = fc
   .record(
@@ -89,18 +94,32 @@ export const policyModel: fc.Arbitrary<Policy> = fc
       selkie: fc.constant(1 as const),
       sets: fc.constant(1 as const),
       name: fc.string({ minLength: 1 }),
-      arches: fc.constantFrom(['x86_64' as const], ['aarch64' as const, 'i386' as const]),
+      arches: fc.constantFrom(['x86_64' as const], ['aarch64' as const, 'i386' as const, 'x86_64' as const]),
       default: action,
       made: fc.record({ kernel: fc.constantFrom('6.18', '5.10'), unknown: action }),
       badArch: action,
-      syscalls: fc.array(rule, { maxLength: 8 }),
+      syscalls: fc.array(ownRule, { maxLength: 8 }),
       start: fc.array(rule, { maxLength: 3 }),
       commentBefore: comment,
       keyComments: fc.dictionary(
-        fc.constantFrom('selkie', 'default', 'syscalls', 'syscalls.allow', 'end'),
+        fc.constantFrom(
+          'selkie',
+          'default',
+          'syscalls',
+          'syscalls.allow',
+          'only',
+          'only.i386',
+          'only.i386.allow',
+          'end',
+        ),
         fc.record({ before: comment }),
       ),
     },
     { requiredKeys: ['selkie', 'sets', 'default', 'badArch', 'syscalls'] },
   )
-  .map(({ made, ...rest }) => ({ ...rest, ...made }));
+  .map(({ made, syscalls, ...rest }) => ({
+    ...rest,
+    ...made,
+    // Rules for ABIs that the policy does not list are refused.
+    syscalls: syscalls.filter(({ only }) => only !== 'i386' || rest.arches?.length !== 1),
+  }));

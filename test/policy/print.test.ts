@@ -63,6 +63,17 @@ syscalls:
     - syscall(335)
   errno(ENOSYS):
     - "@fallback"
+# where the ABIs differ
+only: # two of them
+  # sockets
+  i386: # go through one call
+    # of it
+    allow: # only
+      # making them
+      - socketcall: call == 1 # no more
+  x86_64:
+    errno(ENOSYS):
+      - clone3
 start:
   allow:
     - execve

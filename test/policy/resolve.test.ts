@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ArchName } from '../../src/facts/arches.ts';
+import { policy } from '../../src/policy/builder.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
 import { resolvePolicy } from '../../src/policy/resolve.ts';
 import type { ResolvedCondition, ResolvedPolicy } from '../../src/policy/resolved.ts';
@@ -184,4 +185,50 @@ test('start: is taken in only when asked for', () => {
 test('a policy without ABIs needs one from what it is applied to', () => {
   const policy = parsePolicy('selkie: 1\ndefault: log\nsyscalls: {}\n');
   assert.throws(() => resolvePolicy(policy), { name: 'PolicyError', code: 'no_arches' });
+});
+
+const ONLY = `  allow:
+    - read
+    - write: fd == 1
+only:
+  i386:
+    allow:
+      - socketcall: call == 1
+    errno(5):
+      - read: fd == 3
+  x86_64:
+    errno(ENOSYS):
+      - clone3
+`;
+
+test('only: rules are in force for their ABI alone, and by the same precedence', () => {
+  const [x86, i386] = resolve(ONLY, ['x86_64', 'i386']).arches.map(
+    ({ calls }) => new Map([...calls].map(([nr, rules]) => [nr, rules.map(({ action }) => action)])),
+  );
+  const [allow, enosys, eio] = [0x7fff_0000, 0x0005_0026, 0x0005_0005];
+  const ofX86 = [
+    [0, [allow]],
+    [1, [allow]],
+    [435, [enosys]],
+  ] as const;
+  const ofI386 = [
+    [3, [eio, allow]],
+    [4, [allow]],
+    [102, [allow]],
+  ] as const;
+  assert.deepEqual([...(x86 ?? [])], ofX86);
+  assert.deepEqual([...(i386 ?? [])], ofI386);
+});
+
+test('only: a policy without ABIs may have rules for what it is not applied to', () => {
+  const resolved = resolve(ONLY, ['x86_64']);
+  assert.deepEqual([...(resolved.arches[0]?.calls.keys() ?? [])], [0, 1, 435]);
+  assert.deepEqual(resolved.notes, []);
+});
+
+test('only: built for an ABI that is not listed, it is refused too', () => {
+  const built = policy({ default: 'log', arches: ['x86_64'] })
+    .only('i386', 'allow', 'read')
+    .build();
+  assert.throws(() => resolvePolicy(built), { name: 'PolicyError', code: 'only_arch' });
 });

@@ -34,6 +34,9 @@ const WRONG_SHAPES = [
   'no version',
   'an unknown ABI',
   'a list as a call',
+  'a list under only',
+  'an unknown ABI under only',
+  'an unknown action under an ABI',
 ];
 
 for (const shape of WRONG_SHAPES) {

@@ -1,5 +1,5 @@
 import { runWithPolicy } from '../../apply/with-policy.ts';
-import { loadPolicy } from '../../load/filter.ts';
+import { loadPolicy, nativeArch } from '../../load/filter.ts';
 import { permittedLines } from '../../policy/permitted.ts';
 import type { CommandEntry } from '../command.ts';
 import { say, sayNote } from '../output.ts';
@@ -35,7 +35,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   const policy = loadPolicy(parsed.options.policy, { onNote: sayNote });
   if (parsed.options.print)
     say(
-      permittedLines(policy)
+      permittedLines(policy, policy.arches ?? [nativeArch()])
         .map((line) => `[+] ${line}`)
         .join('\n'),
     );

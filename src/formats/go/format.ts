@@ -58,7 +58,10 @@ export function write(input: FormatInput): FormatOutput {
     notes: [
       ...(input.policy.arches ? [] : ['no arches in the policy: compiled for x86_64']),
       ...notes,
-      ...floorNotes(input.policy),
+      ...floorNotes(
+        input.policy,
+        targets.map(({ arch }) => arch),
+      ),
     ],
   };
 }
@@ -82,17 +85,18 @@ function headingOf({ policy, policyDigest, policyPath, options }: FormatInput, n
 /** What takes effect of the policy on one ABI, a line a call. */
 function permitted({ policy }: FormatInput, arch: ArchName): readonly string[] {
   const { start: _start, ...inside } = policy;
-  return permittedLines(inside).filter((line) => {
+  return permittedLines(inside, [arch]).filter((line) => {
     const name = /^\w+(?=$|:)/.exec(line)?.[0];
     return name === undefined || syscallNumber(arch, name) !== undefined;
   });
 }
 
 /** A list without what Go's runtime may need makes programs fail now and then. */
-function floorNotes(policy: Policy): readonly string[] {
+function floorNotes(policy: Policy, arches: readonly ArchName[]): readonly string[] {
   if (policy.default.kind === 'allow' || policy.default.kind === 'log') return [];
-  const named = new Set(permittedLines(policy).map((line) => line.replace(/:.*/, '')));
-  const missing = (setMembers(policy.sets, 'go') ?? []).map(({ name }) => name).filter((name) => !named.has(name));
+  const named = arches.map((arch) => new Set(permittedLines(policy, [arch]).map((line) => line.replace(/:.*/, ''))));
+  const floor = (setMembers(policy.sets, 'go') ?? []).map(({ name }) => name);
+  const missing = floor.filter((name) => !named.every((names) => names.has(name)));
   if (missing.length === 0) return [];
   return [`Go's runtime may need calls that the policy does not permit (${missing.join(', ')}): add "@go" to allow`];
 }
