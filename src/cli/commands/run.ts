@@ -1,5 +1,6 @@
 import { runWithPolicy } from '../../apply/with-policy.ts';
-import { loadPolicy, nativeArch } from '../../load/filter.ts';
+import { loadPolicy } from '../../load/filter.ts';
+import { nativeArch } from '../../load/native.ts';
 import { permittedLines } from '../../policy/permitted.ts';
 import type { CommandEntry } from '../command.ts';
 import { say, sayNote } from '../output.ts';

@@ -1,3 +1,4 @@
+import { U32_MAX } from '../../base/u64.ts';
 import { ARCHES, type ArchName } from '../../facts/arches.ts';
 import { areFlags, constant, constantName } from '../../facts/constants.ts';
 import { type Parameter, parameters } from '../../facts/prototypes.ts';
@@ -8,6 +9,7 @@ export class ValueField {
   readonly #name: string;
   readonly #parameter: Parameter | undefined;
   readonly #arch: ArchName;
+  readonly #isRegister: boolean;
   /** Effective width: how many bits the kernel reads. */
   readonly width: 32 | 64;
 
@@ -15,17 +17,20 @@ export class ValueField {
   constructor(arch: ArchName, call: string | undefined, index: number | 'ip') {
     this.#arch = arch;
     this.#parameter = call === undefined || index === 'ip' ? undefined : parameters(arch, call)?.[index];
-    this.#name = index === 'ip' ? 'ip' : (this.#parameter?.name ?? `arg${index}`);
-    const word = ARCHES[arch].bits === 64 || ARCHES[arch].numberOffset !== 0 ? 64 : 32;
-    this.width = index === 'ip' ? 64 : (this.#parameter?.width ?? word);
+    // A pointer, or a register that the call does not have, is named as a register.
+    this.#isRegister = index !== 'ip' && (this.#parameter === undefined || this.#parameter.pointer);
+    this.#name = index === 'ip' ? 'ip' : this.#isRegister ? `arg${index}` : (this.#parameter?.name as string);
+    this.width = index === 'ip' ? 64 : this.#isRegister ? ARCHES[arch].bits : (this.#parameter?.width as 32 | 64);
   }
 
   /** @param width - of the value that is looked at */
   field(width: 32 | 64, mask?: bigint): Field {
+    const lowHalf = this.#isRegister && width < this.width ? U32_MAX : undefined;
+    const bits = mask ?? lowHalf;
     return {
       argument: this.#name,
-      ...(width !== this.width && { width }),
-      ...(mask !== undefined && { mask: this.constant(mask) }),
+      ...(this.#isRegister ? { width: 'raw' } : width !== this.width && { width }),
+      ...(bits !== undefined && { mask: this.constant(bits) }),
     };
   }
 
