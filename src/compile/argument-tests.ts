@@ -7,6 +7,9 @@ import { ALL_BITS, type Decision, type Decisions, type WordTest } from './decisi
 /** Most intervals of a word that are found by comparisons. */
 const MOST_INTERVALS = 40;
 
+/** Steps of work that the search for a tree takes for each interval: it is cubic, and they are few. */
+const SEARCH_STEPS = 8;
+
 /** A way to decide a diagram's first word: the instructions it takes, without what comes behind that word. */
 interface Way {
   readonly cost: number;
@@ -59,6 +62,7 @@ export class ArgumentTests {
     const intervals = intervalsOf(this.#space, rank, node, MOST_INTERVALS, mask);
     if (!intervals) return undefined;
     const word = { offset: offsetOf(rank), mask };
+    this.#space.count(SEARCH_STEPS * intervals.length);
     const ranges = intervals.map(({ from, node: at }) => ({ from, decision: this.decision(at), weight: 1 }));
     const tree = comparisonTree(this.#decisions, word, ranges);
     return { cost: countTests(tree, word.offset) + (mask === ALL_BITS ? 0 : 1), make: () => tree };
@@ -98,9 +102,15 @@ export class ArgumentTests {
   #support(node: Node): number {
     const rank = this.#space.rank(node);
     let bits = 0;
-    for (const at of this.#space.reachable(node, (each) => this.#space.rank(each) === rank))
+    for (const at of this.#space.reachable(node, (each) => this.#isCounted(each, rank)))
       bits |= 1 << (WORD_BITS - 1 - (this.#space.variable(at) % WORD_BITS));
     return bits >>> 0;
+  }
+
+  /** Is it of the rank? A step of work, so that what nobody could load is given up early. */
+  #isCounted(node: Node, rank: number): boolean {
+    this.#space.count();
+    return this.#space.rank(node) === rank;
   }
 
   /** Where a diagram leads when a bit of its first word is set, if that is one place. */
@@ -112,7 +122,7 @@ export class ArgumentTests {
     const walk = (at: Node): boolean => {
       if (seen.has(at)) return true;
       seen.add(at);
-      if (space.rank(at) !== rank) {
+      if (!this.#isCounted(at, rank)) {
         exit ??= at;
         return exit === at;
       }
@@ -125,7 +135,7 @@ export class ArgumentTests {
     const space = this.#space;
     const known = new Map<Node, Node>();
     const walk = (at: Node): Node => {
-      if (space.rank(at) !== rank) return at;
+      if (!this.#isCounted(at, rank)) return at;
       const before = known.get(at);
       if (before !== undefined) return before;
       const variable = space.variable(at);

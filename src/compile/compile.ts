@@ -1,9 +1,12 @@
+import { PolicyError } from '../base/errors.ts';
 import { checkProgram } from '../bpf/check.ts';
 import type { Program } from '../bpf/instruction.ts';
-import { Diagrams, type Node } from '../decision/diagrams.ts';
+import { CannotTellError } from '../decision/cannot-tell.ts';
+import { Diagrams, type Limits, type Node } from '../decision/diagrams.ts';
 import { diagramOfPolicy } from '../decision/from-policy.ts';
 import { diagramOfProgram } from '../decision/from-program.ts';
-import type { ResolvedPolicy } from '../policy/resolved.ts';
+import { syscallName } from '../facts/syscalls.ts';
+import type { ResolvedCondition, ResolvedPolicy } from '../policy/resolved.ts';
 import { layOut } from './layout.ts';
 import { lowerDiagram } from './lower.ts';
 import { type CallCounts, weightsBy } from './weights.ts';
@@ -18,18 +21,51 @@ export interface CompileOptions {
   readonly counts?: CallCounts;
 }
 
+/** Some 100 MiB and 1 s: a filter that fits the kernel takes a tenth. */
+const LIMITS: Limits = { nodes: 1 << 21, steps: 3_000_000 };
+
 /**
  * Compiles a policy to a program: the architecture first, then the number, then arguments. Deterministic. The program's own meaning is
  * computed from its instructions and held against the policy's: what is returned is proven equal for every call.
  *
  * @returns a program that the kernel's checker accepts
  * @throws {ProgramError} `program_too_long`
- * @throws {CannotTellError} the policy's conditions are too intricate for an exact answer
+ * @throws {PolicyError} `too_complex`: its conditions are too intricate for an exact answer
  */
 export function compile(policy: ResolvedPolicy, options: CompileOptions = {}): Program {
-  const space = new Diagrams();
-  const meaning = diagramOfPolicy(space, policy, options);
-  return compileDiagram(space, meaning, options);
+  const space = new Diagrams(LIMITS);
+  try {
+    const meaning = diagramOfPolicy(space, policy, options);
+    return compileDiagram(space, meaning, options);
+  } catch (error) {
+    if (error instanceof CannotTellError) refuse(policy, error);
+    throw error;
+  }
+}
+
+/** Names the call whose rules have the most tests: the first place to look. */
+function refuse(policy: ResolvedPolicy, cause: CannotTellError): never {
+  const calls = policy.arches.flatMap(({ arch, calls }) => [...calls].map(([nr, rules]) => ({ arch, nr, rules })));
+  const sized = calls.map((call) => ({
+    ...call,
+    tests: sum(call.rules.map(({ condition }) => countTests(condition))),
+  }));
+  const most = sized.reduce((best, each) => (each.tests > best.tests ? each : best), sized[0] as (typeof sized)[0]);
+  const { arch, nr, rules, tests } = most;
+  const what = `the conditions of ${syscallName(arch, nr) ?? `syscall(${nr})`} (${tests} comparisons)`;
+  const problem = `${what} are too intricate for an exact filter: use fewer, or test fewer bits of fewer arguments`;
+  const place = rules.find(({ condition }) => condition)?.rule.place;
+  throw new PolicyError('too_complex', problem, place, { cause });
+}
+
+function countTests(condition: ResolvedCondition | undefined): number {
+  if (condition === undefined) return 0;
+  if (condition.kind === 'test') return 1;
+  return condition.kind === 'not' ? countTests(condition.operand) : sum(condition.operands.map(countTests));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
 }
 
 /** Compiles what a diagram means, and proves it. */

@@ -212,9 +212,9 @@ export class Diagrams {
     return found.reverse();
   }
 
-  /** Counts a step of work. @throws {CannotTellError} */
-  count(): void {
-    this.#steps += 1;
+  /** Counts steps of work. @throws {CannotTellError} */
+  count(steps = 1): void {
+    this.#steps += steps;
     if (this.#steps > this.#limits.steps)
       throw new CannotTellError(`it takes more than ${this.#limits.steps} steps: too much arithmetic on arguments`);
   }

@@ -23,11 +23,12 @@ export function parseCall(text: string, arch: ArchName): SeccompData {
   const words = list.trim() === '' ? [] : splitArguments(list);
   if (words.length > 6) throw new PolicyError('bad_call', `${JSON.stringify(text)} has more than 6 arguments`);
   const args = [0, 1, 2, 3, 4, 5].map((index) => argumentValue(words[index], arch));
-  const nr = number === undefined ? numberOf(name as string, arch) : Number(number) >>> 0;
+  const nr = number === undefined ? callNumber(name as string, arch) : Number(number) >>> 0;
   return { nr, arch: ARCHES[arch].token, instructionPointer: 0n, args };
 }
 
-function numberOf(name: string, arch: ArchName): number {
+/** The number of a call. @throws {PolicyError} `unknown_call` */
+export function callNumber(name: string, arch: ArchName): number {
   const found = syscallNumber(arch, name);
   if (found !== undefined) return found;
   throw new PolicyError(
@@ -49,7 +50,8 @@ function splitArguments(list: string): string[] {
   return words;
 }
 
-function argumentValue(word: string | undefined, arch: ArchName): bigint {
+/** A constant of the policy language as an argument; 0 where absent. @throws {PolicyError} `bad_call`, `unknown_constant`, those of conditions */
+export function argumentValue(word: string | undefined, arch: ArchName): bigint {
   if (word === undefined) return 0n;
   return evaluateConstant(parseConstant(word.trim()), arch, 64).value;
 }

@@ -1,11 +1,13 @@
-import { UsageError } from '../../base/errors.ts';
+import { PolicyError, UsageError } from '../../base/errors.ts';
 import { printReturn } from '../../bpf/disassemble.ts';
 import { interpret } from '../../bpf/interpret.ts';
 import { ARCH_NAMES, type ArchName } from '../../facts/arches.ts';
 import { readBounded } from '../../kernel/files.ts';
-import { loadFilter } from '../../load/filter.ts';
+import { type LoadedFilter, loadFilter } from '../../load/filter.ts';
+import { parseJsonCall } from '../../policy/call-json.ts';
 import { parseCall } from '../../policy/call-text.ts';
 import type { CommandEntry } from '../command.ts';
+import { inputLines } from '../input-lines.ts';
 import { print, say, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
 
@@ -18,23 +20,26 @@ interface Options {
   readonly policy: string;
   readonly arch?: string;
   readonly json?: boolean;
+  readonly jsonLines?: boolean;
 }
 
 /**
  * `selkie simulate -p FILTER [CALL...]`: one line per call, calls from standard input when none is given. Exit code 0 when every call
- * is permitted (allow or log), 1 otherwise.
+ * is permitted (allow or log), 1 otherwise. With `--json-lines`, calls and answers are JSON lines, as many as there are.
  */
 export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
   const parser = commandParser(entry, EXAMPLE)
     .argument('[calls...]', 'calls; arguments left out are 0')
     .requiredOption('-p, --policy <filter>', 'a policy, a seccomp profile, a sealed binary or a raw BPF program')
     .option('--arch <name>', `ABI that makes the call: ${ARCH_NAMES.join(', ')}`)
-    .option('--json', 'one JSON object with every answer');
+    .option('--json', 'one JSON object with every answer')
+    .option('--json-lines', 'calls from standard input, one JSON object a line, and so the answers');
   const parsed = parseWords<Options>(parser, words);
   if (!parsed) return 0;
   const { policy, json } = parsed.options;
   const filter = loadFilter(policy);
   const arch = archNamed(parsed.options.arch) ?? filter.arch;
+  if (parsed.options.jsonLines) return answerLines(filter, arch, policy, parsed.operands);
   const calls = parsed.operands.length > 0 ? parsed.operands : callLines(policy);
   const answers = calls.map((call) => {
     const { action, steps } = interpret(filter.program, parseCall(call, arch));
@@ -44,6 +49,42 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   if (json) print(toJson({ answers }));
   else for (const answer of answers) print(`${answer.call} → ${answer.action}`);
   return answers.every((answer) => answer.permitted) ? 0 : 1;
+}
+
+/** In UTF-16 units. */
+const OUTPUT_SIZE = 1 << 16;
+
+/** Answers JSON lines as they come: there may be millions. */
+function answerLines(filter: LoadedFilter, arch: ArchName, policy: string, operands: readonly string[]): number {
+  if (operands.length > 0)
+    throw new UsageError(
+      'two_sources',
+      'Cannot simulate: --json-lines reads calls from standard input: leave them out',
+    );
+  checkInputIsFree(policy);
+  for (const note of filter.notes) say(`note: ${note}`);
+  let permitted = true;
+  let line = 0;
+  let output = '';
+  try {
+    for (const text of inputLines(0)) {
+      line += 1;
+      if (text.trim() === '') continue;
+      const call = parseJsonCall(text, arch);
+      const { action, steps } = interpret(filter.program, call.data);
+      permitted &&= isPermitted(action);
+      output += `{"action":"${printReturn(action, call.arch)}","permitted":${isPermitted(action)},"instructions":${steps}}\n`;
+      if (output.length < OUTPUT_SIZE) continue;
+      print(output);
+      output = '';
+    }
+  } catch (error) {
+    if (!(error instanceof PolicyError)) throw error;
+    throw new UsageError(error.code, `Cannot simulate line ${line}: ${error.problem}`, { cause: error });
+  } finally {
+    if (output !== '') print(output);
+  }
+  return permitted ? 0 : 1;
 }
 
 function archNamed(name: string | undefined): ArchName | undefined {
@@ -56,10 +97,14 @@ function archNamed(name: string | undefined): ArchName | undefined {
 /** In bytes. */
 const LARGEST_INPUT = 1 << 26;
 
-/** Lines of standard input, unless that is where the filter came from. */
-function callLines(policy: string): string[] {
+function checkInputIsFree(policy: string): void {
   if (policy === '-')
     throw new UsageError('no_calls', 'Cannot simulate: no call given, and standard input holds the filter');
+}
+
+/** Lines of standard input, unless that is where the filter came from. */
+function callLines(policy: string): string[] {
+  checkInputIsFree(policy);
   const lines = new TextDecoder().decode(readBounded(0, 'standard input', LARGEST_INPUT)).split('\n');
   return lines.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
 }
