@@ -87,6 +87,16 @@ export function damaged(problem: string): ElfError {
   return new ElfError('elf_damaged', `Cannot read the ELF file, it is damaged: ${problem}`);
 }
 
+/** What a reader returns; undefined where the file is damaged there. */
+export function unlessDamaged<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ElfError) return undefined;
+    throw error;
+  }
+}
+
 /** `value` rounded up to a multiple of `boundary`. */
 export function alignUp(value: number, boundary: number): number {
   return Math.ceil(value / boundary) * boundary;
