@@ -1,3 +1,5 @@
+import { rustName } from './rust-symbol.ts';
+
 /**
  * Names as programmers wrote them, of the symbols that Rust and C++ compilers make; what is not understood stays as it is. Sources:
  * rustc's symbol_mangling/legacy.rs (_ZN...17h<hash>E) and the Rust reference's v0 grammar; the Itanium C++ ABI, 5.1.
@@ -5,8 +7,7 @@
 
 /** What a symbol is called: `std::fs::create_dir`, `node::fs::MKDirp`, else the symbol. */
 export function demangle(symbol: string): string {
-  if (!symbol.startsWith('_Z')) return symbol;
-  return cxxName(symbol) ?? symbol;
+  return (symbol.startsWith('_Z') ? cxxName(symbol) : rustName(symbol)) ?? symbol;
 }
 
 /** Names made of identifiers alone: no templates, operators and substitutions, which want a demangler of their own. */

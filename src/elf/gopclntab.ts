@@ -1,4 +1,5 @@
-import type { ElfFile } from './read.ts';
+import { PT_LOAD } from './format.ts';
+import type { ElfFile, Section } from './read.ts';
 
 /**
  * Go's table of functions, lines and frames, which every Go binary carries, stripped ones too: its runtime needs it for tracebacks.
@@ -26,9 +27,14 @@ const MAGIC_116 = 0xffff_fffa;
 const MAGIC_118 = 0xffff_fff0;
 const MAGIC_120 = 0xffff_fff1;
 const POINTER_SIZE = 8;
+const HEADER_SIZE = 72;
+/** The header's bytes 6 and 7 on x86-64: instructions of 1 byte or more, pointers of 8. */
+const X86_64_SIZES = 0x0801;
 /** Words of moduledata before `text`: pcHeader, six slices, findfunctab, minpc, maxpc. */
 const MODULE_TEXT = 22;
 const MODULE_FTAB_LENGTH = 17;
+const RELA_SIZE = 24;
+const R_X86_64_RELATIVE = 8;
 
 interface Header {
   /** Offset of the table in the file. */
@@ -48,12 +54,25 @@ interface Header {
 /** Finds the table of a Go binary; undefined where there is none that is understood. */
 export function readGoTable(elf: ElfFile): GoTable | undefined {
   const reader = new Reader(elf.bytes);
+  for (const { offset, addr } of candidates(elf, reader)) {
+    const header = readHeader(reader, offset);
+    const text = header?.isOld ? 0 : header && (header.text || textOf(elf, reader, addr, header.functions));
+    if (header && text !== undefined) return { placeOf: (address) => placeOf(reader, header, text, address) };
+  }
+  return undefined;
+}
+
+/** The section of the table; what gcc links as position-independent has none before Go 1.26: the table is found by its first bytes. */
+function* candidates(elf: ElfFile, reader: Reader): Generator<Pick<Section, 'offset' | 'addr'>> {
   const section = elf.sections.find(({ name }) => /^\.(data\.rel\.ro\.)?gopclntab$/.test(name));
-  const header = section && readHeader(reader, section.offset);
-  if (!section || !header) return undefined;
-  const text = header.isOld ? 0 : header.text || textOf(elf, reader, section.addr, header.functions);
-  if (text === undefined) return undefined;
-  return { placeOf: (address) => placeOf(reader, header, text, address) };
+  const data = elf.sections.find(({ name }) => name === '.data.rel.ro');
+  if (section) yield section;
+  if (section || !data) return;
+  for (let at = 0; at + HEADER_SIZE <= data.size; at += POINTER_SIZE) {
+    const magic = reader.u32(data.offset + at);
+    if ((magic === MAGIC_118 || magic === MAGIC_120) && (reader.u32(data.offset + at + 4) ?? 0) >>> 16 === X86_64_SIZES)
+      yield { offset: data.offset + at, addr: data.addr + at };
+  }
 }
 
 /** Little-endian reads; what is outside of the file is undefined. */
@@ -94,7 +113,10 @@ function readHeader(reader: Reader, at: number): Header | undefined {
   return { at, isOld, quantum, functions, names, units, files, values, table, text };
 }
 
-/** moduledata.text, by the only place that points to the table and has its number of functions; undefined in what is relocated at start. */
+/**
+ * moduledata.text, by the only place that points to the table and has its number of functions: in the file, or in position-independent
+ * programs among what ld.so or the start code relocates.
+ */
 function textOf(elf: ElfFile, reader: Reader, address: number, functions: number): number | undefined {
   for (const { name, offset, size } of elf.sections) {
     if (!/^\.(go\.module|noptrdata|data|data\.rel\.ro)/.test(name)) continue;
@@ -103,7 +125,35 @@ function textOf(elf: ElfFile, reader: Reader, address: number, functions: number
       return reader.word(at + 8 * MODULE_TEXT) || undefined;
     }
   }
+  return relocatedText(elf, reader, address, functions);
+}
+
+/** The same by .rela.dyn: Elf64_Rela is the place 8 | type 4 | symbol 4 | addend 8, and R_X86_64_RELATIVE puts the addend there (psABI, 4.4.1). */
+function relocatedText(elf: ElfFile, reader: Reader, address: number, functions: number): number | undefined {
+  const section = elf.sections.find(({ name }) => name === '.rela.dyn' || name === '.rela');
+  if (!section) return undefined;
+  const end = section.offset + section.size - RELA_SIZE;
+  const valueOf = (place: number): number | undefined => {
+    for (let at = section.offset; at <= end; at += RELA_SIZE)
+      if (reader.u32(at) === place % 2 ** 32 && reader.word(at) === place && reader.u32(at + 8) === R_X86_64_RELATIVE)
+        return reader.word(at + 16);
+    return undefined;
+  };
+  for (let at = section.offset; at <= end; at += RELA_SIZE) {
+    const module = reader.word(at + 16) === address ? reader.word(at) : undefined;
+    const offset = module === undefined ? undefined : offsetOf(elf, module);
+    if (module === undefined || offset === undefined || reader.u32(at + 8) !== R_X86_64_RELATIVE) continue;
+    if (reader.word(offset + 8 * MODULE_FTAB_LENGTH) === functions + 1) return valueOf(module + 8 * MODULE_TEXT);
+  }
   return undefined;
+}
+
+/** Where in the file an address is mapped from. */
+function offsetOf(elf: ElfFile, address: number): number | undefined {
+  const holds = elf.segments.find(
+    ({ type, vaddr, filesz }) => type === PT_LOAD && address >= vaddr && address < vaddr + filesz,
+  );
+  return holds && address - holds.vaddr + holds.offset;
 }
 
 function placeOf(reader: Reader, header: Header, text: number, address: number): GoPlace | undefined {
