@@ -41,18 +41,19 @@ function walk(
   read: (address: bigint) => bigint | undefined,
 ): readonly Place[] {
   const places = [first];
+  let row = first.image?.rowAt(first.address);
   let registers = start;
-  for (let place = first; places.length < DEPTH; ) {
-    const row = place.image?.rowAt(place.address);
-    const caller = row && callerRegisters(row, registers, read);
+  for (let frames = 1; row && frames < DEPTH; frames += 1) {
+    const caller = callerRegisters(row, registers, read);
     const [from = 0n, to = 0n] = [registers.get(RSP), caller?.get(RSP)];
     // Stacks grow down; a handler's may lie elsewhere (sigaltstack(2)).
-    if (!row || !caller || (to <= from && !row.isSignal)) break;
+    if (!caller || (to <= from && !row.isSignal)) break;
     // A call stands before the place it returns to; a signal interrupts the very instruction.
-    const next = placeOf((caller.get(RIP) as bigint) - (row.isSignal ? 0n : 1n));
-    if (next?.image === undefined) break;
-    places.push(next);
-    place = next;
+    const place = placeOf((caller.get(RIP) as bigint) - (row.isSignal ? 0n : 1n));
+    if (place?.image === undefined) break;
+    row = place.image.rowAt(place.address);
+    // What a handler returns to is the kernel's doing: nobody called it.
+    if (!row?.isSignal) places.push(place);
     registers = caller;
   }
   return places;
