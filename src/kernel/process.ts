@@ -112,6 +112,9 @@ export interface Mapping {
   readonly start: bigint;
   readonly end: bigint;
   readonly offset: bigint;
+  /** Of the file; 0 where there is none. */
+  readonly inode: bigint;
+  /** As seen from our own root; a file that our mounts do not reach is named as its own do. */
   readonly name: string;
 }
 
@@ -133,12 +136,12 @@ function mappings(pid: number, wanted?: RegExp): readonly Mapping[] {
     const match = wanted?.test(line) === false ? null : MAPPING.exec(line);
     if (match === null) continue;
     const [start = 0n, end = 0n, offset = 0n] = match.slice(1, 4).map((hex) => BigInt(`0x${hex}`));
-    found.push({ start, end, offset, name: match[4] || '[anonymous]' });
+    found.push({ start, end, offset, inode: BigInt(match[4] ?? 0), name: match[5] || '[anonymous]' });
   }
   return found;
 }
 
-const MAPPING = /^([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) \S+ \d+ *(.*)$/;
+const MAPPING = /^([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) \S+ (\d+) *(.*)$/;
 
 /** The stack pointer of a thread that waits in a call (proc_pid_syscall(5)); undefined where it runs, or we may not trace it. */
 export function stackPointer(tid: number): bigint | undefined {

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { type BigIntStats, readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { demangle } from '../elf/demangle.ts';
 import { type FrameTable, readFrameTable } from '../elf/eh-frame.ts';
@@ -88,18 +88,30 @@ export class Images {
     const { name: path } = mapping;
     const module = basename(path);
     // A file that was deleted or replaced has " (deleted)" in its mapping, and so is not found.
-    const image = path.startsWith('/') ? this.#image(tid, path) : undefined;
+    const image = path.startsWith('/') ? this.#image(tid, mapping) : undefined;
     const address = image?.addressOf(Number(pc - mapping.start + mapping.offset));
     return { module, path, address: address ?? 0, image: address === undefined ? undefined : image };
   }
 
-  /** By the process's own root: a container has its own libc.so.6. */
-  #image(tid: number, path: string): Image | undefined {
-    const file = `/proc/${tid}/root${path}`;
-    const status = statSync(file, { throwIfNoEntry: false });
-    if (!status?.isFile()) return undefined;
-    const key = [status.dev, status.ino, status.size, status.mtimeMs].join(' ');
-    return remembered(this.#images, key, () => Image.read(file));
+  /** A container has its own libc.so.6: the file is the one of its root or ours that has the mapping's inode. */
+  #image(tid: number, { name, inode }: Mapping): Image | undefined {
+    const files = [`/proc/${tid}/root${name}`, name].map((path) => ({ path, status: statusOf(path) }));
+    const [theirs, ours] = files;
+    const isOne = theirs?.status?.ino === ours?.status?.ino && theirs?.status?.dev === ours?.status?.dev;
+    // Overlay file systems may print another inode than stat(2) does.
+    const file = files.find(({ status }) => status?.ino === inode) ?? (isOne ? ours : undefined);
+    if (!file?.status) return undefined;
+    const { dev, ino, size, mtimeNs } = file.status;
+    return remembered(this.#images, [dev, ino, size, mtimeNs].join(' '), () => Image.read(file.path));
+  }
+}
+
+function statusOf(path: string): BigIntStats | undefined {
+  try {
+    const status = statSync(path, { bigint: true });
+    return status.isFile() ? status : undefined;
+  } catch {
+    return undefined;
   }
 }
 

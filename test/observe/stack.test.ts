@@ -18,22 +18,28 @@ interface GdbFrame {
   readonly isSignal: boolean;
 }
 
-/** gdb's frames, without those that it makes up for functions that were inlined or left by a jump: these share the stack pointer. */
-function gdbFrames(tid: number): readonly GdbFrame[] {
+/** gdb's frames by thread, without those that it makes up for functions that were inlined or left by a jump: these share the stack pointer. */
+function gdbFrames(pid: number): ReadonlyMap<number, readonly GdbFrame[]> {
   const words = ['debuginfod enabled off', 'backtrace past-main on', 'backtrace past-entry on', 'pagination off'];
   const settings = words.flatMap((word) => ['-iex', `set ${word}`]);
-  const print = 'frame apply all printf "AT %lx %lx\\n", $pc, $sp';
-  const { stdout } = runCommand(['gdb', '-nx', '-batch', ...settings, '-p', String(tid), '-ex', print]);
-  const frames: GdbFrame[] = [];
+  const print = 'thread apply all frame apply all printf "AT %lx %lx\\n", $pc, $sp';
+  const { stdout } = runCommand(['gdb', '-nx', '-batch', ...settings, '-p', String(pid), '-ex', print]);
+  const threads = new Map<number, GdbFrame[]>();
+  let frames: GdbFrame[] = [];
   let isSignal = false;
   for (const line of stdout.split('\n')) {
+    const lwp = /^Thread \d+ .*?\(?(?:LWP|process) (\d+)\)/.exec(line)?.[1];
+    if (lwp !== undefined) {
+      frames = [];
+      threads.set(Number(lwp), frames);
+    }
     if (/^#\d+ /.test(line)) isSignal = line.includes('<signal handler called>');
     const [, pc, sp] = /^AT ([0-9a-f]+) ([0-9a-f]+)$/.exec(line) ?? [];
     if (pc === undefined || sp === undefined) continue;
     if (frames.at(-1)?.sp === sp) frames.pop();
     frames.push({ pc: BigInt(`0x${pc}`), sp, isSignal });
   }
-  return frames;
+  return threads;
 }
 
 /** Waits until all threads of a process sleep in a call, the last one for a while. */
@@ -57,8 +63,9 @@ async function compare(child: ChildProcess): Promise<readonly (readonly [number,
     const placeOf = new Images().placesOf(tid);
     return { tid, placeOf, places: stackOf(tid, BigInt(fields.at(-1) ?? 0), fields.slice(1, 7).map(BigInt), placeOf) };
   });
+  const threads = gdbFrames(child.pid ?? 0);
   return ours.map(({ tid, placeOf, places }) => {
-    const frames = gdbFrames(tid);
+    const frames = threads.get(tid) ?? [];
     assert.ok(frames.length > 0, 'gdb finds nothing');
     const wanted: { readonly path: string; readonly address: number }[] = [];
     for (const [index, { pc, isSignal }] of frames.entries()) {
