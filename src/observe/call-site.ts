@@ -58,14 +58,17 @@ function nameOf({ image, address }: Place): string | undefined {
 }
 
 /** The frame that asked for the call: behind the C library, and behind a standard library where a named one is there. */
-function callerOf([made, ...frames]: readonly Place[]): Place | undefined {
-  const outside = frames.findIndex(
-    (frame) => !C_LIBRARY.test(frame.module) && !(frame.module === made?.module && RESERVED.test(nameOf(frame) ?? '')),
-  );
-  const first = frames[outside];
-  if (first === undefined || !STANDARD.test(nameOf(first) ?? '')) return first;
-  const own = frames.slice(outside).find((frame) => !STANDARD.test(nameOf(frame) ?? ''));
-  return own && nameOf(own) !== undefined && !RESERVED.test(nameOf(own) ?? '') && !C_LIBRARY.test(own.module)
-    ? own
-    : first;
+function callerOf(frames: Iterable<Place>): Place | undefined {
+  let made: Place | undefined;
+  let first: Place | undefined;
+  for (const frame of frames) {
+    const name = nameOf(frame);
+    const isLibrary = C_LIBRARY.test(frame.module) || (frame.module === made?.module && RESERVED.test(name ?? ''));
+    if (made === undefined) made = frame;
+    else if (!STANDARD.test(name ?? '')) {
+      if (first !== undefined) return name === undefined || isLibrary ? first : frame;
+      if (!isLibrary) return frame;
+    } else first ??= frame;
+  }
+  return first;
 }

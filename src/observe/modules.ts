@@ -77,20 +77,15 @@ export class Images {
   /** Where things are in a process at this moment. */
   placesOf(tid: number): (pc: bigint) => Place | undefined {
     let mappings: readonly Mapping[] | undefined;
+    const images = new Map<Mapping, Image | undefined>();
     return (pc) => {
       mappings ??= executableMappings(tid);
       const mapping = mappings.find(({ start, end }) => pc >= start && pc < end);
-      return mapping && this.#place(tid, mapping, pc);
+      if (mapping === undefined) return undefined;
+      // A file that was deleted or replaced has " (deleted)" in its mapping, and so is not found.
+      const isFile = mapping.name.startsWith('/');
+      return placeIn(mapping, pc, isFile ? remembered(images, mapping, () => this.#image(tid, mapping)) : undefined);
     };
-  }
-
-  #place(tid: number, mapping: Mapping, pc: bigint): Place {
-    const { name: path } = mapping;
-    const module = basename(path);
-    // A file that was deleted or replaced has " (deleted)" in its mapping, and so is not found.
-    const image = path.startsWith('/') ? this.#image(tid, mapping) : undefined;
-    const address = image?.addressOf(Number(pc - mapping.start + mapping.offset));
-    return { module, path, address: address ?? 0, image: address === undefined ? undefined : image };
   }
 
   /** A container has its own libc.so.6: the file is the one of its root or ours that has the mapping's inode. */
@@ -104,6 +99,12 @@ export class Images {
     const { dev, ino, size, mtimeNs } = file.status;
     return remembered(this.#images, [dev, ino, size, mtimeNs].join(' '), () => Image.read(file.path));
   }
+}
+
+function placeIn(mapping: Mapping, pc: bigint, image: Image | undefined): Place {
+  const { name: path, start, offset } = mapping;
+  const address = image?.addressOf(Number(pc - start + offset));
+  return { module: basename(path), path, address: address ?? 0, image: address === undefined ? undefined : image };
 }
 
 function statusOf(path: string): BigIntStats | undefined {

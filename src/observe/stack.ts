@@ -11,52 +11,53 @@ const PAGE = 4096n;
 const ARGUMENTS: readonly number[] = [5, 4, 1, 10, 8, 9];
 
 /**
- * The places that a thread has come by, innermost first: the instruction that calls the kernel, then those that call functions.
+ * The places that a thread has come by, innermost first: the instruction that calls the kernel, then those that call functions. Goes as far
+ * as it is asked.
  *
  * @param ip - the address after the system call instruction
  * @param args - of a call of x86_64: the registers that hold them. vfork keeps its return address there; empty for other ABIs
  */
-export function stackOf(
+export function* stackOf(
   tid: number,
   ip: bigint,
   args: readonly bigint[],
   placeOf: (pc: bigint) => Place | undefined,
-): readonly Place[] {
+): Generator<Place> {
   const first = placeOf(ip - 1n);
-  const sp = first?.image && stackPointer(tid);
+  if (first === undefined) return;
+  yield first;
+  const sp = first.image && stackPointer(tid);
   const memory = sp === undefined ? undefined : ProcessMemory.open(tid);
-  if (first === undefined || sp === undefined || memory === undefined) return first ? [first] : [];
+  if (sp === undefined || memory === undefined) return;
   const known = args.map((value, index) => [ARGUMENTS[index] ?? 0, value] as const);
   try {
-    return walk(first, new Map([...known, [RSP, sp], [RIP, ip]]), placeOf, wordReader(memory));
+    yield* walk(first, new Map([...known, [RSP, sp], [RIP, ip]]), placeOf, wordReader(memory));
   } finally {
     memory.close();
   }
 }
 
-function walk(
+function* walk(
   first: Place,
   start: Registers,
   placeOf: (pc: bigint) => Place | undefined,
   read: (address: bigint) => bigint | undefined,
-): readonly Place[] {
-  const places = [first];
+): Generator<Place> {
   let row = first.image?.rowAt(first.address);
   let registers = start;
   for (let frames = 1; row && frames < DEPTH; frames += 1) {
     const caller = callerRegisters(row, registers, read);
     const [from = 0n, to = 0n] = [registers.get(RSP), caller?.get(RSP)];
     // Stacks grow down; a handler's may lie elsewhere (sigaltstack(2)).
-    if (!caller || (to <= from && !row.isSignal)) break;
+    if (!caller || (to <= from && !row.isSignal)) return;
     // A call stands before the place it returns to; a signal interrupts the very instruction.
     const place = placeOf((caller.get(RIP) as bigint) - (row.isSignal ? 0n : 1n));
-    if (place?.image === undefined) break;
+    if (place?.image === undefined) return;
     row = place.image.rowAt(place.address);
     // What a handler returns to is the kernel's doing: nobody called it.
-    if (!row?.isSignal) places.push(place);
+    if (!row?.isSignal) yield place;
     registers = caller;
   }
-  return places;
 }
 
 /** Reads words by pages, each once. */

@@ -61,7 +61,11 @@ async function compare(child: ChildProcess): Promise<readonly (readonly [number,
   const ours = tids.map((tid) => {
     const fields = readFileSync(`/proc/${tid}/syscall`, 'latin1').trim().split(' ');
     const placeOf = new Images().placesOf(tid);
-    return { tid, placeOf, places: stackOf(tid, BigInt(fields.at(-1) ?? 0), fields.slice(1, 7).map(BigInt), placeOf) };
+    return {
+      tid,
+      placeOf,
+      places: [...stackOf(tid, BigInt(fields.at(-1) ?? 0), fields.slice(1, 7).map(BigInt), placeOf)],
+    };
   });
   const threads = gdbFrames(child.pid ?? 0);
   return ours.map(({ tid, placeOf, places }) => {
