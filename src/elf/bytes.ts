@@ -59,6 +59,31 @@ export class ByteReader {
   }
 }
 
+/** Little-endian reads; what is outside of the file is undefined, where ByteReader throws. */
+export class LooseReader {
+  readonly bytes: Uint8Array;
+  readonly #view: DataView;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  u32(at: number): number | undefined {
+    return at >= 0 && at + 4 <= this.bytes.length ? this.#view.getUint32(at, true) : undefined;
+  }
+
+  word(at: number): number | undefined {
+    const [low, high] = [this.u32(at), this.u32(at + 4)];
+    return low === undefined || high === undefined ? undefined : high * 2 ** 32 + low;
+  }
+
+  text(at: number): string | undefined {
+    const end = at < 0 || at >= this.bytes.length ? -1 : this.bytes.indexOf(0, at);
+    return end < 0 || end - at > 4096 ? undefined : new TextDecoder().decode(this.bytes.subarray(at, end));
+  }
+}
+
 /** Writes little-endian numbers into bytes that are already there. */
 export class ByteWriter {
   readonly bytes: Uint8Array;
@@ -85,6 +110,16 @@ export class ByteWriter {
 /** The error for a file that contradicts itself or ends too early. */
 export function damaged(problem: string): ElfError {
   return new ElfError('elf_damaged', `Cannot read the ELF file, it is damaged: ${problem}`);
+}
+
+/** What a reader returns; undefined where the file is damaged there. */
+export function unlessDamaged<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ElfError) return undefined;
+    throw error;
+  }
 }
 
 /** `value` rounded up to a multiple of `boundary`. */

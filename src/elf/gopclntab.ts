@@ -1,4 +1,6 @@
-import type { ElfFile } from './read.ts';
+import { LooseReader } from './bytes.ts';
+import { textOf } from './go-moduledata.ts';
+import type { ElfFile, Section } from './read.ts';
 
 /**
  * Go's table of functions, lines and frames, which every Go binary carries, stripped ones too: its runtime needs it for tracebacks.
@@ -26,9 +28,9 @@ const MAGIC_116 = 0xffff_fffa;
 const MAGIC_118 = 0xffff_fff0;
 const MAGIC_120 = 0xffff_fff1;
 const POINTER_SIZE = 8;
-/** Words of moduledata before `text`: pcHeader, six slices, findfunctab, minpc, maxpc. */
-const MODULE_TEXT = 22;
-const MODULE_FTAB_LENGTH = 17;
+const HEADER_SIZE = 72;
+/** The header's bytes 6 and 7 on x86-64: instructions of 1 byte or more, pointers of 8. */
+const X86_64_SIZES = 0x0801;
 
 interface Header {
   /** Offset of the table in the file. */
@@ -47,41 +49,29 @@ interface Header {
 
 /** Finds the table of a Go binary; undefined where there is none that is understood. */
 export function readGoTable(elf: ElfFile): GoTable | undefined {
-  const reader = new Reader(elf.bytes);
+  const reader = new LooseReader(elf.bytes);
+  for (const { offset, addr } of candidates(elf, reader)) {
+    const header = readHeader(reader, offset);
+    const text = header?.isOld ? 0 : header && (header.text || textOf(elf, reader, addr, header.functions));
+    if (header && text !== undefined) return { placeOf: (address) => placeOf(reader, header, text, address) };
+  }
+  return undefined;
+}
+
+/** The section of the table; what gcc links as position-independent has none before Go 1.26: the table is found by its first bytes. */
+function* candidates(elf: ElfFile, reader: LooseReader): Generator<Pick<Section, 'offset' | 'addr'>> {
   const section = elf.sections.find(({ name }) => /^\.(data\.rel\.ro\.)?gopclntab$/.test(name));
-  const header = section && readHeader(reader, section.offset);
-  if (!section || !header) return undefined;
-  const text = header.isOld ? 0 : header.text || textOf(elf, reader, section.addr, header.functions);
-  if (text === undefined) return undefined;
-  return { placeOf: (address) => placeOf(reader, header, text, address) };
-}
-
-/** Little-endian reads; what is outside of the file is undefined. */
-class Reader {
-  readonly bytes: Uint8Array;
-  readonly #view: DataView;
-
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  u32(at: number): number | undefined {
-    return at >= 0 && at + 4 <= this.bytes.length ? this.#view.getUint32(at, true) : undefined;
-  }
-
-  word(at: number): number | undefined {
-    const [low, high] = [this.u32(at), this.u32(at + 4)];
-    return low === undefined || high === undefined ? undefined : high * 2 ** 32 + low;
-  }
-
-  text(at: number): string | undefined {
-    const end = at < 0 || at >= this.bytes.length ? -1 : this.bytes.indexOf(0, at);
-    return end < 0 || end - at > 4096 ? undefined : new TextDecoder().decode(this.bytes.subarray(at, end));
+  const data = elf.sections.find(({ name }) => name === '.data.rel.ro');
+  if (section) yield section;
+  if (section || !data) return;
+  for (let at = 0; at + HEADER_SIZE <= data.size; at += POINTER_SIZE) {
+    const magic = reader.u32(data.offset + at);
+    if ((magic === MAGIC_118 || magic === MAGIC_120) && (reader.u32(data.offset + at + 4) ?? 0) >>> 16 === X86_64_SIZES)
+      yield { offset: data.offset + at, addr: data.addr + at };
   }
 }
 
-function readHeader(reader: Reader, at: number): Header | undefined {
+function readHeader(reader: LooseReader, at: number): Header | undefined {
   const magic = reader.u32(at);
   const isOld = magic === MAGIC_116;
   if (!isOld && magic !== MAGIC_118 && magic !== MAGIC_120) return undefined;
@@ -94,19 +84,7 @@ function readHeader(reader: Reader, at: number): Header | undefined {
   return { at, isOld, quantum, functions, names, units, files, values, table, text };
 }
 
-/** moduledata.text, by the only place that points to the table and has its number of functions; undefined in what is relocated at start. */
-function textOf(elf: ElfFile, reader: Reader, address: number, functions: number): number | undefined {
-  for (const { name, offset, size } of elf.sections) {
-    if (!/^\.(go\.module|noptrdata|data|data\.rel\.ro)/.test(name)) continue;
-    for (let at = offset; at + 8 * (MODULE_TEXT + 1) <= offset + size; at += 8) {
-      if (reader.word(at) !== address || reader.word(at + 8 * MODULE_FTAB_LENGTH) !== functions + 1) continue;
-      return reader.word(at + 8 * MODULE_TEXT) || undefined;
-    }
-  }
-  return undefined;
-}
-
-function placeOf(reader: Reader, header: Header, text: number, address: number): GoPlace | undefined {
+function placeOf(reader: LooseReader, header: Header, text: number, address: number): GoPlace | undefined {
   const entrySize = header.isOld ? 16 : 8;
   const table = header.at + header.table;
   const entryOf = (index: number): number | undefined =>
@@ -140,7 +118,7 @@ function placeOf(reader: Reader, header: Header, text: number, address: number):
 }
 
 function fileOf(
-  reader: Reader,
+  reader: LooseReader,
   header: Header,
   file: number | undefined,
   unit: number | undefined,
@@ -151,7 +129,7 @@ function fileOf(
 }
 
 /** Decodes a table of values: pairs of a zigzag difference of the value and a difference of the address, both varints; starts at -1. */
-function valueAt(reader: Reader, { quantum }: Header, start: number, target: number): number | undefined {
+function valueAt(reader: LooseReader, { quantum }: Header, start: number, target: number): number | undefined {
   let at = start;
   const varint = (): number | undefined => {
     let result = 0;

@@ -7,14 +7,20 @@ import {
   SECCOMP_RET_ACTION_FULL,
   SECCOMP_RET_ERRNO,
   SECCOMP_RET_KILL_PROCESS,
+  SECCOMP_RET_KILL_THREAD,
   SECCOMP_RET_TRACE,
+  SECCOMP_RET_TRAP,
   SECCOMP_RET_USER_NOTIF,
 } from '../facts/seccomp.ts';
 
 /** The number of our own call by which a kill is carried out: one that no kernel has, in no ABI. */
 export const KILL_NR = 0x5e1c1d;
 
-/** Actions that Selkie answers in the kernel's place. kill_thread and trap stay the kernel's: nobody else can do the same. */
+/**
+ * Actions that Selkie answers in the kernel's place. kill_thread and trap stay the kernel's: nobody else can do the same. A notified call
+ * cannot be handed back, so that the kernel would have to be made to do it by another call behind it, and that call is in text that other
+ * threads run too (kill_thread must leave them alone), and in the siginfo that a handler of SIGSYS is told (trap).
+ */
 const ANSWERED: ReadonlySet<number> = new Set([
   SECCOMP_RET_ERRNO,
   SECCOMP_RET_TRACE,
@@ -44,6 +50,19 @@ export function explainingProgram(program: Program): Program {
   checkProgram(result);
   return result;
 }
+
+/** The actions of a policy's program that end a thread or process by SIGSYS and that nobody is told of: `kill_thread`, `trap`. */
+export function untoldActions(program: Program): readonly string[] {
+  const actions = program
+    .filter(({ code }) => (code & 0x1f) === (BPF_RET | BPF_K))
+    .map(({ k }) => (k & SECCOMP_RET_ACTION_FULL) >>> 0);
+  return UNTOLD.filter(([action]) => actions.includes(action)).map(([, name]) => name);
+}
+
+const UNTOLD = [
+  [SECCOMP_RET_KILL_THREAD, 'kill_thread'],
+  [SECCOMP_RET_TRAP, 'trap'],
+] as const;
 
 function isAnswered(action: number): boolean {
   return action >>> 0 !== PROBE_ANSWER && ANSWERED.has((action & SECCOMP_RET_ACTION_FULL) >>> 0);

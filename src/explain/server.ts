@@ -80,7 +80,9 @@ export class ExplainServer implements CallServer<readonly Denial[]> {
   #note(tid: number, data: SeccompData, action: number): void {
     const exe = executableOf(tid);
     const isMainThread = processStatus(tid)?.tgid === tid;
-    const site = this.#sites.find(tid, data.instructionPointer);
+    const found = this.#sites.find(tid, data, exe);
+    // Its id may be another's by now, and so what was read.
+    const site = this.#listener?.isValid() ? found : { module: undefined, function: undefined };
     const key = JSON.stringify([data.arch, data.nr, action, exe, isMainThread, site]);
     const known = this.#denials.get(key);
     if (known) {

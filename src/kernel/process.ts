@@ -112,22 +112,36 @@ export interface Mapping {
   readonly start: bigint;
   readonly end: bigint;
   readonly offset: bigint;
+  /** Of the file; 0 where there is none. */
+  readonly inode: bigint;
+  /** As seen from our own root; a file that our mounts do not reach is named as its own do. */
   readonly name: string;
 }
 
 /** The mapping that holds an address; undefined where there is none or the kernel refuses. */
 export function findMapping(pid: number, address: bigint): Mapping | undefined {
-  const text = readProc(pid, 'maps')?.toString('utf8') ?? '';
-  for (const line of text.split('\n')) {
-    const match = /^([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) \S+ \d+ *(.*)$/.exec(line);
-    if (match === null) continue;
-    const start = BigInt(`0x${match[1]}`);
-    const end = BigInt(`0x${match[2]}`);
-    if (address >= start && address < end)
-      return { start, end, offset: BigInt(`0x${match[3]}`), name: match[4] || '[anonymous]' };
-  }
-  return undefined;
+  return mappings(pid).find(({ start, end }) => address >= start && address < end);
 }
+
+/** What a process may execute, by address; empty where the kernel refuses. */
+export function executableMappings(pid: number): readonly Mapping[] {
+  return mappings(pid, /^.{3,40} ..x. /);
+}
+
+/** Lines of /proc/PID/maps, those that match only. */
+function mappings(pid: number, wanted?: RegExp): readonly Mapping[] {
+  const text = readProc(pid, 'maps')?.toString('utf8') ?? '';
+  const found: Mapping[] = [];
+  for (const line of text.split('\n')) {
+    const match = wanted?.test(line) === false ? null : MAPPING.exec(line);
+    if (match === null) continue;
+    const [start = 0n, end = 0n, offset = 0n] = match.slice(1, 4).map((hex) => BigInt(`0x${hex}`));
+    found.push({ start, end, offset, inode: BigInt(match[4] ?? 0), name: match[5] || '[anonymous]' });
+  }
+  return found;
+}
+
+const MAPPING = /^([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) \S+ (\d+) *(.*)$/;
 
 /** The stack pointer of a thread that waits in a call (proc_pid_syscall(5)); undefined where it runs, or we may not trace it. */
 export function stackPointer(tid: number): bigint | undefined {

@@ -1,10 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
-import { PF_X, PT_LOAD } from '../elf/format.ts';
-import { type GoPlace, type GoTable, readGoTable } from '../elf/gopclntab.ts';
-import { type ElfFile, readElf } from '../elf/read.ts';
-import { functionAt } from '../elf/symbols.ts';
-import { findMapping, type Mapping, ProcessMemory, stackPointer } from '../kernel/process.ts';
+import { ARCHES } from '../facts/arches.ts';
+import type { SeccompData } from '../facts/seccomp.ts';
+import { goSite } from './go-site.ts';
+import { Images, type Place } from './modules.ts';
+import { stackOf } from './stack.ts';
 
 /** Where a call was made. */
 export interface CallSite {
@@ -14,121 +12,63 @@ export interface CallSite {
   readonly function: string | undefined;
   /** `runtime/sys_linux_amd64.s:54`, where the file says. */
   readonly source?: string | undefined;
-  /** In Go the first function behind it that is not of the standard library, with its line where that is sure: `main.main (main.go:12)`. */
+  /**
+   * In Go the first function behind it that is not of the standard library, with its line where that is sure: `main.main (main.go:12)`;
+   * elsewhere the first that is not the C library's, with its file where that is not the module or program: `load (plugin.so)`.
+   */
   readonly caller?: string | undefined;
   /** The module was built by Go. */
   readonly isGo?: boolean;
 }
 
-interface Image {
-  readonly elf: ElfFile;
-  readonly go: GoTable | undefined;
-}
+/** Files that are the C library: glibc's, also as several ones before 2.34, musl's, and their ld.so. */
+const C_LIBRARY = /^(?:ld|libc|libpthread|librt|libdl|libanl|libresolv)(?:[-.][\w.-]*)?\.so(?:\.\d+)*$/;
+/** Names that C reserves (C11, 7.1.3): in a static program the C library's own. */
+const RESERVED = /^_/;
+/** Standard libraries of Rust and C++, and what Rust wraps around every main function and thread. */
+const STANDARD = /^<?&?(?:std|core|alloc|__rustc|__gnu_cxx)::/;
 
-/** Functions of Go that only pass a call on. */
-const GO_WRAPPER =
-  /^(?:internal\/runtime\/syscall\/?\w*|runtime\/internal\/syscall|syscall|golang\.org\/x\/sys\/unix|vendor\/golang\.org\/x\/sys\/unix)\.(?:Raw|raw)?(?:Vfork)?[Ss]yscall(?:\w*|6)$|^syscall\.(?:runtime_|rawSyscallNoError)\w*/;
-/** Frames of Go that are looked at. */
-const DEPTH = 24;
-
-/** Finds call sites by mappings, symbols and Go's tables; files are read once. */
+/** Finds call sites by mappings, symbols, Go's tables and .eh_frame; files are read once. */
 export class CallSites {
-  readonly #images = new Map<string, Image | undefined>();
+  readonly #images = new Images();
 
-  /** @param ip - the address after the syscall instruction */
-  find(tid: number, ip: bigint): CallSite {
+  /** @param exe - path of the program, so that functions of its own need no file's name */
+  find(tid: number, { instructionPointer: ip, arch, args: values }: SeccompData, exe: string | undefined): CallSite {
+    const args = arch === ARCHES.x86_64.token ? values : [];
+    const placeOf = this.#images.placesOf(tid);
     // The instruction itself: what follows it may be another function.
-    const mapping = findMapping(tid, ip - 1n);
-    if (mapping === undefined || !mapping.name.startsWith('/')) return { module: mapping?.name, function: undefined };
-    const module = basename(mapping.name);
-    const image = this.#image(mapping.name);
-    const address = image && addressOf(image.elf, mapping, ip - 1n);
-    if (!image || address === undefined) return { module, function: undefined };
-    const place = image.go?.placeOf(address);
-    if (place && image.go) return { module, isGo: true, ...goSite(goFrames(tid, image.go, place, ip - 1n, address)) };
-    return { module, function: functionAt(image.elf, address) };
-  }
-
-  /** A file that was deleted or replaced by a newer one has " (deleted)" in its mapping, and so is not found. */
-  #image(path: string): Image | undefined {
-    if (!this.#images.has(path)) this.#images.set(path, readImage(path));
-    return this.#images.get(path);
+    const place = placeOf(ip - 1n);
+    if (place?.image === undefined) return { module: place?.module, function: undefined };
+    const { module, image, address } = place;
+    const goPlace = image.go?.placeOf(address);
+    if (goPlace && image.go) return { module, isGo: true, ...goSite(tid, image.go, goPlace, ip - 1n, address) };
+    const caller = callerOf(stackOf(tid, ip, args, placeOf));
+    const name = caller && nameOf(caller);
+    const isHome = caller?.module === module || caller?.path === exe;
+    return {
+      module,
+      function: nameOf(place),
+      caller: name === undefined || isHome ? name : `${name} (${caller?.module})`,
+    };
   }
 }
 
-/** Unwinds a Go stack by the table's frame sizes, innermost first, until something is not Go's. */
-function goFrames(tid: number, go: GoTable, first: GoPlace, ip: bigint, address: number): readonly GoPlace[] {
-  const frames = [first];
-  let stack = stackPointer(tid);
-  const memory = stack === undefined ? undefined : ProcessMemory.open(tid);
-  const bias = ip - BigInt(address);
-  for (let frame: GoPlace | undefined = first; memory && stack !== undefined && frames.length < DEPTH; ) {
-    if (frame?.frameSize === undefined || frame.frameSize < 0) break;
-    stack += BigInt(frame.frameSize);
-    const bytes = memory.read(stack, 8);
-    if (!bytes) break;
-    // The instruction that called, not the one to return to.
-    const caller = new DataView(bytes.buffer).getBigUint64(0, true) - 1n - bias;
-    frame = caller > 0n && caller < 2n ** 47n ? go.placeOf(Number(caller)) : undefined;
-    if (!frame) break;
-    frames.push(frame);
-    stack += 8n;
+function nameOf({ image, address }: Place): string | undefined {
+  return image?.go?.placeOf(address)?.function ?? image?.functionAt(address);
+}
+
+/** The frame that asked for the call: behind the C library, and behind a standard library where a named one is there. */
+function callerOf(frames: Iterable<Place>): Place | undefined {
+  let made: Place | undefined;
+  let first: Place | undefined;
+  for (const frame of frames) {
+    const name = nameOf(frame);
+    const isLibrary = C_LIBRARY.test(frame.module) || (frame.module === made?.module && RESERVED.test(name ?? ''));
+    if (made === undefined) made = frame;
+    else if (!STANDARD.test(name ?? '')) {
+      if (first !== undefined) return name === undefined || isLibrary ? first : frame;
+      if (!isLibrary) return frame;
+    } else first ??= frame;
   }
-  memory?.close();
-  return frames;
-}
-
-function goSite(frames: readonly GoPlace[]): Omit<CallSite, 'module' | 'isGo'> {
-  const index = frames.findIndex((frame) => !GO_WRAPPER.test(frame.function));
-  const made = frames[index] ?? frames[0];
-  const caller = frames.slice(Math.max(index, 0) + 1).find((frame) => isProgramsOwn(frame.function));
-  return {
-    function: made?.function,
-    source: made && sureSource(made),
-    caller: caller && callerText(caller),
-  };
-}
-
-/** Packages of the standard library have no dot in the first part of their path. */
-function isProgramsOwn(name: string): boolean {
-  const [first = ''] = name.split('/');
-  return name.includes('/') ? first.includes('.') : name.startsWith('main.');
-}
-
-function callerText(place: GoPlace): string {
-  const source = sureSource(place);
-  return source === undefined ? place.function : `${place.function} (${source})`;
-}
-
-/** The table's line may be that of an inlined function of the standard library: no line rather than one of another function. */
-function sureSource(place: GoPlace): string | undefined {
-  const source = sourceOf(place);
-  const isSure =
-    source === undefined || !isProgramsOwn(place.function) || !source.includes('/') || isProgramsOwn(source);
-  return isSure ? source : undefined;
-}
-
-/** `runtime/proc.go:283`: the path from the root of its sources on, else the file's name. */
-function sourceOf({ file, line }: GoPlace): string | undefined {
-  if (file === undefined || line === undefined) return undefined;
-  const short = /^\/.*\/src\/(.*)$/.exec(file)?.[1] ?? (file.startsWith('/') ? basename(file) : file);
-  return `${short}:${line}`;
-}
-
-function readImage(path: string): Image | undefined {
-  try {
-    const elf = readElf(readFileSync(path));
-    return { elf, go: readGoTable(elf) };
-  } catch {
-    return undefined;
-  }
-}
-
-function addressOf(elf: ElfFile, mapping: Mapping, ip: bigint): number | undefined {
-  const offset = Number(ip - mapping.start + mapping.offset);
-  const holds = elf.segments.find(
-    (each) =>
-      each.type === PT_LOAD && (each.flags & PF_X) !== 0 && offset >= each.offset && offset < each.offset + each.filesz,
-  );
-  return holds && offset - holds.offset + holds.vaddr;
+  return first;
 }

@@ -8,6 +8,7 @@ import { type ElfFile, readElf } from '../../src/elf/read.ts';
 import { functionAt } from '../../src/elf/symbols.ts';
 import { scratchFolder } from '../support/folders.ts';
 import { buildGo, GO_TOOLS } from '../support/go.ts';
+import { missingTools } from '../support/tools.ts';
 
 const PLACES = 600;
 
@@ -46,18 +47,34 @@ for (const { label, go, here } of GO_TOOLS) {
     }
   });
 
-  test(`a position-independent file, and functions by symbols: ${label}`, { skip: !here }, (context) => {
-    const file = join(scratchFolder(context), 'pie');
-    buildGo(go, 'story', file, { flags: ['-buildmode=pie'] });
-    const elf = readElf(readFileSync(file));
-    const table = readGoTable(elf);
-    // Where the linker leaves the start of the code to relocation nothing is said, and symbols have their turn.
-    if (!table) return;
-    for (const address of addresses(elf)) {
-      const symbol: string | undefined = functionAt(elf, address)?.replace(/\.abi(?:0|internal)$/, '');
-      const name: string | undefined = table.placeOf(address)?.function;
-      if (symbol !== undefined && name !== undefined)
-        assert.equal(name.replace(/\[.*/, ''), symbol.replace(/\[.*/, ''));
-    }
-  });
+  for (const [kind, cgo, link] of [
+    ['linked by Go', false, ''],
+    ['linked by gcc', true, '-linkmode=external'],
+  ] as const)
+    test(`a position-independent file without symbols says what symbols say, ${kind}: ${label}`, {
+      skip: !here || (cgo && missingTools('gcc')),
+    }, (context) => {
+      const folder = scratchFolder(context);
+      const [plain, stripped] = [join(folder, 'plain'), join(folder, 'stripped')];
+      buildGo(go, 'denied-go', plain, { cgo, flags: ['-buildmode=pie', `-ldflags=${link}`] });
+      buildGo(go, 'denied-go', stripped, { cgo, flags: ['-buildmode=pie', `-ldflags=-s -w ${link}`] });
+      const elf = readElf(readFileSync(plain));
+      const bare = readElf(readFileSync(stripped));
+      // The same code at the same place, so that the one may be asked by the other's symbols.
+      const text = (file: ElfFile) => file.sections.find(({ name }) => name === '.text');
+      assert.deepEqual([text(bare)?.addr, text(bare)?.size], [text(elf)?.addr, text(elf)?.size]);
+      const tables = [readGoTable(elf), readGoTable(bare)];
+      let found = 0;
+      for (const address of addresses(elf)) {
+        const symbol = functionAt(elf, address)?.replace(/\.abi(?:0|internal)$/, '');
+        for (const table of tables) {
+          assert.ok(table);
+          const name: string | undefined = table.placeOf(address)?.function;
+          if (symbol === undefined || name === undefined) continue;
+          assert.equal(name.replace(/\[.*/, ''), symbol.replace(/\[.*/, ''));
+          found += 1;
+        }
+      }
+      assert.ok(found > PLACES, String(found));
+    });
 }

@@ -28,13 +28,20 @@ export async function explainRun(policyFile: string, command: readonly string[],
   const tell = (event: 'denied' | 'total', explanation: Explanation): void =>
     say(json ? JSON.stringify({ event, ...explanation }) : `selkie: ${explanationLine(explanation)}`);
   const policy = loadPolicy(policyFile, { onNote: sayNote });
-  const { observed, status, error } = await explainCommand({
+  const { observed, status, error, untold } = await explainCommand({
     policy,
     command,
     onDenial: (explanation) => tell('denied', explanation),
   });
   if (!json) say(`selkie: kinds of denied calls: ${observed.length}`);
   for (const explanation of observed) tell('total', explanation);
+  if (untold.length > 0)
+    say(json ? JSON.stringify({ event: 'untold', signal: 'SIGSYS', actions: untold }) : untoldLine(untold));
   if (error) throw error;
   return exitCodeOf(status);
+}
+
+function untoldLine(actions: readonly string[]): string {
+  const names = actions.join(' or ');
+  return `selkie: ended by SIGSYS, as ${names} makes it: the kernel does that itself and tells nobody which call it was; put kill_process in its place to see`;
 }
