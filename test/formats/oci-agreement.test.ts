@@ -39,6 +39,11 @@ function inForce(profile: Profile, arch: ArchName, caps: readonly string[]): Ent
   });
 }
 
+function fail(call: SeccompData, wanted: readonly number[], found: number, profile: Profile): never {
+  const [want, got] = [wanted, [found]].map((actions) => actions.map((action) => action.toString(16)).join(' or '));
+  assert.fail(`${show(call)}: wanted ${want}, found ${got}\n${profileText(profile)}`);
+}
+
 /** Holds a reading against libseccomp; numbers of names that this libseccomp does not know are left out. @returns calls compared */
 function agree(
   reading: ProfileReading,
@@ -58,11 +63,7 @@ function agree(
   for (const call of boundaryCalls({ ...profile, syscalls: [...entries] }, arches)) {
     if (unknown.has(`${call.arch} ${call.nr}`)) continue;
     const [ours, theirs] = [interpret(program, call).action, interpret(judged.program, call).action];
-    assert.equal(
-      ours.toString(16),
-      theirs.toString(16),
-      `${show(call)}\n${profileText({ ...profile, syscalls: [...entries] })}`,
-    );
+    if (ours !== theirs) fail(call, [theirs], ours, { ...profile, syscalls: [...entries] });
     count += 1;
   }
   return count;
@@ -211,12 +212,10 @@ test('random profiles: what each rule decides in libseccomp, or a refusal that n
     try {
       const { kernel: _kernel, unknown: _unknown, ...plain } = read(profile).policy;
       const { program } = compilePolicy(plain);
-      for (const call of calls)
-        assert.deepEqual(
-          [...expected(call)],
-          [interpret(program, call).action],
-          `seed ${seed}: ${show(call)}\n${profileText(profile)}`,
-        );
+      for (const call of calls) {
+        const [wanted, found] = [[...expected(call)], interpret(program, call).action];
+        if (wanted.length !== 1 || wanted[0] !== found) fail(call, wanted, found, profile);
+      }
       agreed += 1;
     } catch (error) {
       if (!(error instanceof PolicyError)) throw error;

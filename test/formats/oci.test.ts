@@ -305,6 +305,13 @@ const BAD = [
     /or "SCMP_ARCH_X86"/,
   ],
   ['both byte orders', profile('', ' "architectures": ["SCMP_ARCH_S390X"],'), 'bad_value', '', /different byte orders/],
+  [
+    'ABIs of two machines',
+    profile('', ' "architectures": ["SCMP_ARCH_X86", "SCMP_ARCH_PPC64LE"],'),
+    'bad_value',
+    '',
+    /i386 and ppc64le .*list the ABIs of one machine/,
+  ],
   ['a list as a profile', '[{ "defaultAction": 1 }]', 'wrong_type', '[{', /wanted an object/],
 ] as const;
 

@@ -7,7 +7,7 @@ import { buildRules, nameErrno } from './build.ts';
 import { enosysKernel } from './enosys.ts';
 import { Fields } from './fields.ts';
 import { parseJson } from './json.ts';
-import { DOCKER_CAPS } from './names.ts';
+import { DOCKER_CAPS, MULTIPLEXED_ARCHES } from './names.ts';
 import { type Profile, readProfile } from './profile.ts';
 import { dependsOn, type ProfileOptions, selectEntries } from './select.ts';
 import { noteWidths } from './widths.ts';
@@ -58,8 +58,14 @@ export function readProfileText(text: string, options: ProfileOptions & { readon
 function archesOf({ architectures }: Profile, native: ArchName): readonly ArchName[] {
   const arches = [...new Set([native, ...architectures.filter((arch) => arch !== undefined)])];
   const [little, big] = [true, false].map((order) => arches.find((arch) => ARCHES[arch].littleEndian === order));
-  if (!little || !big) return arches;
-  const problem = `${little} and ${big} have different byte orders, which libseccomp refuses in one filter`;
+  if (little && big)
+    refuseMixture(`${little} and ${big} have different byte orders, which libseccomp refuses in one filter`);
+  const [first, second] = arches.filter((arch) => MULTIPLEXED_ARCHES.includes(arch));
+  if (second) refuseMixture(`${first} and ${second} have socketcall(2) for different calls`);
+  return arches;
+}
+
+function refuseMixture(problem: string): never {
   throw new PolicyError('bad_value', `${problem}: list the ABIs of one machine`);
 }
 
