@@ -30,7 +30,7 @@ const conditions = [
   'lseek: offset >= 0x100000000 && offset <= 0x1ffffffff',
   'personality: u64(persona) in [0, 8, 0x20000, 0x20008, 0xffffffff]',
   'fcntl: cmd in [F_GETFL, F_SETFL]',
-  'ioctl: request != TIOCSTI',
+  'ioctl: request != 0x5412',
   'openat: dirfd == AT_FDCWD',
   'lseek: offset == 5 || whence == SEEK_END',
   'kill: ip >= 0x7f0000000000 && ip <= 0x7f00ffffffff',
@@ -41,23 +41,23 @@ for (const rule of conditions)
     const { policy, isExact, problems } = lift(compile(resolvePolicy(parsePolicy(text))));
     assert.deepEqual(problems, []);
     assert.equal(isExact, true);
-    const lines = printPolicy(policy).split('\n');
-    const wanted = `    - ${rule}`;
-    const words = (line: string): string =>
+    // Alternatives and conjunctions come in the order of arguments.
+    const parts = (line: string): string =>
       line
+        .slice(line.indexOf(':') + 2)
         .split(/ && | \|\| /)
         .sort()
         .join();
-    assert.ok(
-      lines.some((line) => words(line.slice(line.indexOf(':') + 1)) === words(wanted.slice(wanted.indexOf(':') + 1))),
-      lines.join('\n'),
-    );
+    const lines = printPolicy(policy).split('\n');
+    assert.ok(lines.map(parts).includes(parts(rule)), lines.join('\n'));
   });
 
 test('liftDiagram(): random policies of every kind come back equal, or what does not fit is said', () => {
   const counts = { exact: 0, reported: 0 };
+  const arches = ['x86_64', 'aarch64', 's390x'] as const;
   for (let seed = 1; seed <= 60; seed += 1) {
-    const program = compile(randomPolicy(seeded(seed)));
+    const arch = arches[seed % arches.length] as (typeof arches)[0];
+    const program = compile(randomPolicy(seeded(seed), { arches: [arch] }));
     const space = new Diagrams();
     const root = canonical(space, diagramOfProgram(space, program));
     const { policy, isExact, problems } = liftDiagram(space, root);

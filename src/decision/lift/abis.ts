@@ -57,15 +57,14 @@ function rangesOf(space: Diagrams, arch: ArchName, node: Node, elsewhere: Node):
     to: (all[index + 1]?.from ?? LAST + 1) - 1,
     node: at,
   }));
-  if (arch === 'x32') return within(ranges, X32_SYSCALL_BIT, LAST);
-  if (arch !== 'x86_64') return ranges;
-  // -1 is x86_64's where nothing else of x32 is there.
-  const own = within(ranges, 0, X32_SYSCALL_BIT - 1);
+  if (arch !== 'x86_64' && arch !== 'x32') return ranges;
   const x32 = within(ranges, X32_SYSCALL_BIT, NO_CALL - 1);
+  // -1 is x86_64's where nothing else of x32 is there.
+  const isListed = x32.some(({ node: at }) => at !== elsewhere);
   const noCall = within(ranges, NO_CALL, NO_CALL);
-  return x32.every(({ node: at }) => at === elsewhere)
-    ? [...own, ...noCall.filter((each) => each.node !== elsewhere)]
-    : own;
+  if (arch === 'x32') return isListed ? [...x32, ...noCall] : [];
+  const own = within(ranges, 0, X32_SYSCALL_BIT - 1);
+  return isListed ? own : [...own, ...noCall.filter((each) => each.node !== elsewhere)];
 }
 
 function within(ranges: readonly NumberRange[], first: number, last: number): readonly NumberRange[] {

@@ -5,14 +5,14 @@ import { ValueField } from './field.ts';
 import { join, negated, shortest, type Words, wordsOfSet } from './value-sets.ts';
 
 /** Most tests of one condition: beyond that nobody reads it. */
-const MOST_TESTS = 64;
+const MOST_TESTS = 40;
 
 /**
  * Words for the calls for which a boolean diagram on arguments is TRUE, in the policy language. Exact; found argument by argument, what is true for
  * more calls than needed being taken where it is shorter and another alternative says the same.
  *
  * @param call - its name, absent for numbers that no table has
- * @returns undefined where it would take more than 64 tests
+ * @returns undefined where it would take more than 40 tests
  */
 export function wordsOf(space: Diagrams, node: Node, arch: ArchName, call: string | undefined): Words | undefined {
   const writer = new ConditionWriter(space, arch, call);

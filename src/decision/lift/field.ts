@@ -23,6 +23,11 @@ export class ValueField {
     this.width = index === 'ip' ? 64 : this.#isRegister ? ARCHES[arch].bits : (this.#parameter?.width as 32 | 64);
   }
 
+  /** Whether so many bits of the value can be named: registers of 32-bit ABIs have no more. */
+  has(width: 32 | 64): boolean {
+    return !this.#isRegister || width <= this.width;
+  }
+
   /** @param width - of the value that is looked at */
   field(width: 32 | 64, mask?: bigint): Field {
     const lowHalf = this.#isRegister && width < this.width ? U32_MAX : undefined;
@@ -37,7 +42,7 @@ export class ValueField {
   /** By its name where the argument has constants of this value, or flags whose names make it up. */
   constant(value: bigint): Constant {
     const prefix = this.#parameter?.constants;
-    if (prefix === undefined) return this.#number(value);
+    if (prefix === undefined || value >> BigInt(this.width) !== 0n) return this.#number(value);
     const signed = this.#parameter?.signed ? BigInt.asIntN(this.width, value) : value;
     const name = constantName(this.#arch, prefix, signed) ?? constantName(this.#arch, prefix, value);
     if (name !== undefined) return [{ value: name }];

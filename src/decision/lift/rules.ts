@@ -34,7 +34,7 @@ export function rulesOfCall(space: Diagrams, node: Node, arch: ArchName, nr: num
   if (!Number.isFinite(best.cost))
     return {
       rules: [],
-      problem: `what ${name ?? `number ${nr}`} of ${arch} gets takes more than 64 tests of its arguments`,
+      problem: `what ${name ?? `number ${nr}`} of ${arch} gets cannot be said in few tests of its arguments`,
     };
   const conditional = best.others.flatMap(({ leaf, words }) =>
     words ? [{ ...rule(leaf), condition: words.condition }] : [],

@@ -16,6 +16,7 @@ const MOST_RANGES = 24;
 const LONGEST_LISTED = 4;
 const COST_OF_VALUE = 0.25;
 const COST_OF_RARE_FORM = 0.5;
+const COST_OF_OBSCURE_FORM = 1.5;
 /** Flags that `within` may list. */
 const MOST_FLAGS = 24;
 
@@ -43,6 +44,7 @@ class SetWriter {
     if (most < 1) return undefined;
     if (this.#known.has(node)) return this.#known.get(node);
     const support = valueSupport(this.#space, node);
+    if (!this.#field.has(this.#width(support))) return undefined;
     const plain = [this.#whole(node, support), this.#within(node, support), this.#masked(node, support)];
     let best = shortest(plain);
     if (!best || best.cost > 1.5)
@@ -65,7 +67,10 @@ class SetWriter {
 
   #masked(node: Node, support: bigint): Words | undefined {
     if (support === U64_MAX || support === U32_MAX) return undefined;
-    return this.#list(node, support, this.#field.field(this.#maskWidth(support), support), COST_OF_RARE_FORM);
+    // The upper bits of a value are better told as a range.
+    const isRange = [U32_MAX, U64_MAX].some((all) => support === (all & ~((support & -support) - 1n)));
+    const cost = isRange ? COST_OF_OBSCURE_FORM : COST_OF_RARE_FORM;
+    return this.#list(node, support, this.#field.field(this.#maskWidth(support), support), cost);
   }
 
   /** A mask below 2^32 needs no wider view. */
