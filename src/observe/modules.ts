@@ -1,5 +1,6 @@
 import { type BigIntStats, readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
+import { endsInCall, LONGEST_CALL } from '../elf/call-instruction.ts';
 import { demangle } from '../elf/demangle.ts';
 import { type FrameTable, readFrameTable } from '../elf/eh-frame.ts';
 import { PF_X, PT_LOAD } from '../elf/format.ts';
@@ -44,6 +45,16 @@ export class Image {
   /** How to unwind from an address, by .eh_frame. */
   rowAt(address: number): ReturnType<FrameTable['rowAt']> {
     return remembered(this.#rows, address, () => this.#frames?.rowAt(address));
+  }
+
+  /** Whether the instruction whose last byte is at an address is a call: what a caller's frame must be at. */
+  isCall(address: number): boolean {
+    const holds = this.#elf.segments.find(
+      ({ type, vaddr, filesz }) => type === PT_LOAD && address >= vaddr && address < vaddr + filesz,
+    );
+    if (!holds) return false;
+    const end = address - holds.vaddr + holds.offset + 1;
+    return endsInCall(this.#elf.bytes.subarray(Math.max(0, end - LONGEST_CALL), end));
   }
 
   /** The address that an offset in the file is linked at. */

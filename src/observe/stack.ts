@@ -53,7 +53,10 @@ function* walk(
     // A call stands before the place it returns to; a signal interrupts the very instruction.
     const place = placeOf((caller.get(RIP) as bigint) - (row.isSignal ? 0n : 1n));
     if (place?.image === undefined) return;
-    row = place.image.rowAt(place.address);
+    const next = place.image.rowAt(place.address);
+    // Where no call stands, instructions lied to us on the way; a handler returns to what the kernel put there.
+    if (!row.isSignal && !next?.isSignal && !place.image.isCall(place.address)) return;
+    row = next;
     // What a handler returns to is the kernel's doing: nobody called it.
     if (!row?.isSignal) yield place;
     registers = caller;
