@@ -82,6 +82,17 @@ export const NOTIF_OFFSET_IP = 24;
 export const NOTIF_OFFSET_ARGS = 32;
 export const NOTIF_RESP_SIZE = 24;
 
+/** include/uapi/linux/ptrace.h */
+export const PTRACE_DETACH = 17;
+export const PTRACE_SEIZE = 0x4206;
+export const PTRACE_INTERRUPT = 0x4207;
+export const PTRACE_SECCOMP_GET_FILTER = 0x420c;
+export const PTRACE_EVENT_STOP = 128;
+
+/** include/uapi/linux/wait.h: options of wait4(2). */
+export const WNOHANG = 1;
+export const WALL = 0x4000_0000;
+
 /** include/uapi/asm-generic/poll.h */
 export const POLLIN = 1;
 export const POLLERR = 8;
