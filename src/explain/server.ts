@@ -7,16 +7,10 @@ import {
   SECCOMP_RET_KILL_PROCESS,
   type SeccompData,
 } from '../facts/seccomp.ts';
-import {
-  NOTIF_OFFSET_ARCH,
-  NOTIF_OFFSET_ARGS,
-  NOTIF_OFFSET_IP,
-  NOTIF_OFFSET_NR,
-  NOTIF_OFFSET_PID,
-} from '../kernel/abi.ts';
 import type { Listener } from '../kernel/notify.ts';
 import { executableOf, processStatus } from '../kernel/process.ts';
 import { type CallSite, CallSites } from '../observe/call-site.ts';
+import { notifiedData } from '../observe/notified.ts';
 import type { CallServer } from '../observe/receive.ts';
 import { killCaller } from './kill.ts';
 
@@ -54,8 +48,7 @@ export class ExplainServer implements CallServer<readonly Denial[]> {
   }
 
   serve(call: DataView): void {
-    const tid = call.getUint32(NOTIF_OFFSET_PID, true);
-    const data = dataOf(call);
+    const { tid, data } = notifiedData(call);
     const { action } = interpret(this.#program, data);
     this.#note(tid, data, action);
     const kind = (action & SECCOMP_RET_ACTION_FULL) >>> 0;
@@ -91,13 +84,4 @@ export class ExplainServer implements CallServer<readonly Denial[]> {
     this.#denials.set(key, denial);
     this.#tell(denial);
   }
-}
-
-function dataOf(call: DataView): SeccompData {
-  return {
-    nr: call.getUint32(NOTIF_OFFSET_NR, true),
-    arch: call.getUint32(NOTIF_OFFSET_ARCH, true),
-    instructionPointer: call.getBigUint64(NOTIF_OFFSET_IP, true),
-    args: [0, 1, 2, 3, 4, 5].map((index) => call.getBigUint64(NOTIF_OFFSET_ARGS + 8 * index, true)),
-  };
 }

@@ -1,0 +1,100 @@
+import { SelkieError } from '../base/errors.ts';
+import { checkProgram } from '../bpf/check.ts';
+import { decodeProgram, INSTRUCTION_SIZE } from '../bpf/codec.ts';
+import type { Program } from '../bpf/instruction.ts';
+import { BPF_MAXINSNS, type SeccompData } from '../facts/seccomp.ts';
+import { syscallNumber } from '../facts/syscalls.ts';
+import { PR_SET_SECCOMP, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_SET_MODE_FILTER } from '../kernel/abi.ts';
+import { ProcessMemory } from '../kernel/process.ts';
+import { tryFlags } from '../kernel/seccomp.ts';
+import { abiOf, type ObservedArch } from './abi.ts';
+
+/** Calls that install a filter, as a supervisor sees them: which they are, and the program in the caller's memory. */
+
+export interface InstallationCall {
+  readonly arch: ObservedArch;
+  readonly by: 'seccomp' | 'prctl';
+  /** SECCOMP_FILTER_FLAG_*; 0 for prctl. */
+  readonly flags: number;
+  /** Of struct sock_fprog. */
+  readonly address: bigint;
+}
+
+const SECCOMP_MODE_FILTER = 2n;
+const LOW_HALF = 0xffff_ffffn;
+
+/** Whether a call installs a filter; seccomp(2) and prctl(2) read their first arguments as 32 bits, prctl its second as a long. */
+export function installationOf({ nr, arch: token, args }: SeccompData): InstallationCall | undefined {
+  const arch = abiOf(token, nr);
+  if (arch === undefined) return undefined;
+  const [first = 0n, second = 0n, third = 0n] = args;
+  const operation = Number(first & LOW_HALF);
+  const address = arch === 'x86_64' ? third : third & LOW_HALF;
+  if (nr === syscallNumber(arch, 'seccomp') && operation === SECCOMP_SET_MODE_FILTER)
+    return { arch, by: 'seccomp', flags: Number(second & LOW_HALF), address };
+  if (nr === syscallNumber(arch, 'prctl') && operation === PR_SET_SECCOMP && second === SECCOMP_MODE_FILTER)
+    return { arch, by: 'prctl', flags: 0, address };
+  return undefined;
+}
+
+const EFAULT = 14;
+const EBUSY = 16;
+const EINVAL = 22;
+
+/** What an installation would do. */
+export interface Installation {
+  /** Absent where it could not be read. */
+  readonly program?: Program;
+  /**
+   * What the kernel answers below a listener and with no_new_privs, both of which are always there in a supervised command: 0 or an errno.
+   * Undefined where that is not known, as the caller's memory is closed to us.
+   */
+  readonly errno: number | undefined;
+}
+
+/**
+ * Reads what a waiting caller wants to install, and says what the kernel will answer. What it will read is the same, unless another
+ * thread of the caller changes it meanwhile.
+ *
+ * @see kernel/seccomp.c seccomp_set_mode_filter, seccomp_prepare_user_filter (v6.18): flags, program, then the listener
+ */
+export function readInstallation(tid: number, call: InstallationCall): Installation {
+  // The kernel is asked about the flags alone: with a null program it says EFAULT for those that it takes.
+  if (call.by === 'seccomp' && tryFlags(call.flags) === -EINVAL) return { errno: EINVAL };
+  const memory = ProcessMemory.open(tid);
+  if (memory === undefined) return { errno: undefined };
+  try {
+    const program = readProgram(memory, call);
+    if (typeof program === 'number') return { errno: program };
+    if (!isAcceptable(program)) return { program, errno: EINVAL };
+    return { program, errno: (call.flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) === 0 ? 0 : EBUSY };
+  } finally {
+    memory.close();
+  }
+}
+
+/**
+ * struct sock_fprog: u16 count | padding to a pointer's size | pointer. 16 bytes, or 8 for callers of 32 bits: i386, x32 and
+ * int 0x80 (net/core/filter.c struct compat_sock_fprog).
+ */
+function readProgram(memory: ProcessMemory, { arch, address }: InstallationCall): Program | number {
+  const isWide = arch === 'x86_64';
+  const header = memory.read(address, isWide ? 16 : 8);
+  if (header === undefined) return EFAULT;
+  const view = new DataView(header.buffer);
+  const count = view.getUint16(0, true);
+  if (count === 0 || count > BPF_MAXINSNS) return EINVAL;
+  const pointer = isWide ? view.getBigUint64(8, true) : BigInt(view.getUint32(4, true));
+  const bytes = memory.read(pointer, count * INSTRUCTION_SIZE);
+  return bytes === undefined ? EFAULT : decodeProgram(bytes);
+}
+
+function isAcceptable(program: Program): boolean {
+  try {
+    checkProgram(program);
+    return true;
+  } catch (error) {
+    if (error instanceof SelkieError) return false;
+    throw error;
+  }
+}
