@@ -18,8 +18,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'explain',
-    usage: '-p POLICY [--json] CMD...',
-    summary: 'run a command under a policy and explain what is denied',
+    usage: '[-p POLICY] [--own-filters] [--json] CMD...',
+    summary: 'run a command and explain what a policy, or its own filter, denies',
     kind: 'command',
     load: () => import('./commands/explain.ts'),
   },

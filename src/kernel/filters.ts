@@ -1,9 +1,9 @@
 import { type SyscallError, UnsupportedError, UsageError } from '../base/errors.ts';
-import { NR, PTRACE_SECCOMP_GET_FILTER } from './abi.ts';
+import { NR, PTRACE_SECCOMP_GET_FILTER, SECCOMP_MODE_DISABLED, SECCOMP_MODE_STRICT } from './abi.ts';
 import { errnoName, syscallError, trySyscall } from './libc.ts';
 import { readPlace } from './place.ts';
 import { seccompMode } from './seccomp.ts';
-import { SECCOMP_MODE_DISABLED, SECCOMP_MODE_STRICT, type TaskStatus, taskStatus } from './task-status.ts';
+import { type TaskStatus, taskStatus } from './task-status.ts';
 import { type Refusal, withStopped } from './tracee.ts';
 
 /** The filters of a running process: PTRACE_SECCOMP_GET_FILTER (4.4), with CONFIG_CHECKPOINT_RESTORE. */

@@ -2,10 +2,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 /** What the status files of processes and threads say about seccomp: proc_pid_status(5). Readable for everybody unless /proc hides them. */
 
-/** include/uapi/linux/seccomp.h */
-export const SECCOMP_MODE_DISABLED = 0;
-export const SECCOMP_MODE_STRICT = 1;
-
 export interface TaskStatus {
   /** The thread's id; that of its process for the first thread. */
   readonly pid: number;
@@ -17,6 +13,8 @@ export interface TaskStatus {
   /** Effective user id, in our user namespace. */
   readonly uid: number;
   readonly threads: number;
+  /** Its parent's process id. */
+  readonly ppid: number;
   /** Who traces it by ptrace(2), 0 for nobody. */
   readonly tracer: number;
   /** SECCOMP_MODE_*; undefined where the kernel has no seccomp. */
@@ -25,8 +23,9 @@ export interface TaskStatus {
   readonly filters: number | undefined;
   /** Since 4.10. */
   readonly noNewPrivs: boolean | undefined;
-  /** Signals that it handles: bit N-1 for signal N. */
+  /** Signals that it handles, and that it blocks: bit N-1 for signal N. */
   readonly caught: bigint;
+  readonly blocked: bigint;
 }
 
 /** Reads a task's status; undefined where there is none of that id, or /proc does not show it. */
@@ -49,11 +48,13 @@ export function taskStatus(pid: number): TaskStatus | undefined {
     state: field('State')?.[0] ?? '?',
     uid: Number(field('Uid')?.split('\t')[1] ?? 0),
     threads: number('Threads') ?? 1,
+    ppid: number('PPid') ?? 0,
     tracer: number('TracerPid') ?? 0,
     mode: number('Seccomp'),
     filters: number('Seccomp_filters'),
     noNewPrivs: field('NoNewPrivs') === undefined ? undefined : field('NoNewPrivs') === '1',
     caught: BigInt(`0x${field('SigCgt') ?? '0'}`),
+    blocked: BigInt(`0x${field('SigBlk') ?? '0'}`),
   };
 }
 

@@ -1,4 +1,16 @@
-import { NR, PTRACE_DETACH, PTRACE_EVENT_STOP, PTRACE_INTERRUPT, PTRACE_SEIZE, WALL, WNOHANG } from './abi.ts';
+import {
+  NR,
+  PTRACE_CONT,
+  PTRACE_DETACH,
+  PTRACE_EVENT_STOP,
+  PTRACE_GETREGS,
+  PTRACE_INTERRUPT,
+  PTRACE_SEIZE,
+  PTRACE_SETREGS,
+  PTRACE_SETSIGINFO,
+  WALL,
+  WNOHANG,
+} from './abi.ts';
 import { trySyscall } from './libc.ts';
 
 /**
@@ -7,9 +19,10 @@ import { trySyscall } from './libc.ts';
  * detaches: nobody stays stopped.
  */
 
-const SIGTRAP = 5;
 const ESRCH = 3;
 const PATIENCE_MS = 1000;
+/** A thread whose wait was ended stops as soon as it is scheduled. */
+const RELEASED_MS = 30_000;
 const LATER_MS = 20;
 
 /** `gone`: it ended before it stopped. `late`: it does not stop, as it sleeps where no signal reaches it. Else -errno of PTRACE_SEIZE. */
@@ -24,7 +37,7 @@ export function withStopped<T>(tid: number, action: () => T): { readonly value: 
   const seized = trySyscall(NR.ptrace, PTRACE_SEIZE, tid, 0, 0);
   if (seized < 0) return { refused: seized === -ESRCH ? 'gone' : seized };
   trySyscall(NR.ptrace, PTRACE_INTERRUPT, tid, 0, 0);
-  const status = waitForStop(tid);
+  const status = waitForStop(tid, PATIENCE_MS);
   if (status === 'gone') return { refused: 'gone' };
   if (status === 'late') {
     detachLater(tid);
@@ -37,10 +50,68 @@ export function withStopped<T>(tid: number, action: () => T): { readonly value: 
   }
 }
 
+/** struct user_regs_struct of x86-64 (arch/x86/include/asm/user_64.h): 27 words; the offsets of three of them in bytes. */
+const REGISTERS_SIZE = 216;
+const RAX = 80;
+const ORIG_RAX = 120;
+const RIP = 128;
+/** Of syscall (0f 05) and int $0x80 (cd 80). */
+const INSTRUCTION_SIZE = 2n;
+
+/**
+ * Makes a thread that waits in a notified call do another call in its place, without arguments of its own. Nobody else notices: registers
+ * belong to the thread alone.
+ *
+ * @param release - answers the notification; what it answers is lost
+ * @returns false where we may not trace it; then `release` was not called
+ */
+export function replaceCall(tid: number, nr: number, release: () => void): boolean {
+  if (trySyscall(NR.ptrace, PTRACE_SEIZE, tid, 0, 0) < 0) return false;
+  trySyscall(NR.ptrace, PTRACE_INTERRUPT, tid, 0, 0);
+  release();
+  const status = waitForStop(tid, RELEASED_MS);
+  if (typeof status === 'string') return true;
+  const registers = Buffer.alloc(REGISTERS_SIZE);
+  // Safe because: `registers` is as long as the kernel's struct and referenced until both calls are over.
+  trySyscall(NR.ptrace, PTRACE_GETREGS, tid, 0, registers);
+  registers.writeBigUInt64LE(registers.readBigUInt64LE(RIP) - INSTRUCTION_SIZE, RIP);
+  registers.writeBigUInt64LE(BigInt(nr), RAX);
+  // No call is to be restarted.
+  registers.writeBigInt64LE(-1n, ORIG_RAX);
+  trySyscall(NR.ptrace, PTRACE_SETREGS, tid, 0, registers);
+  detach(tid, status);
+  return true;
+}
+
+/**
+ * Gives a thread that waits in a notified call a signal with a siginfo_t that kill(2) and its kin cannot make.
+ *
+ * @param siginfo - 128 bytes, the signal's number first
+ * @param release - answers the notification: the result that the signal's handler sees
+ * @returns false where we may not trace it; then `release` was not called
+ */
+export function deliverSignal(tgid: number, tid: number, siginfo: Uint8Array, release: () => void): boolean {
+  if (trySyscall(NR.ptrace, PTRACE_SEIZE, tid, 0, 0) < 0) return false;
+  const [signal = 0] = siginfo;
+  trySyscall(NR.tgkill, tgid, tid, signal);
+  release();
+  for (;;) {
+    const status = waitForStop(tid, RELEASED_MS);
+    if (typeof status === 'string') return true;
+    if (status >> 8 === signal) {
+      // Safe because: the kernel reads 128 bytes of `siginfo`, which is referenced until the call is over.
+      trySyscall(NR.ptrace, PTRACE_SETSIGINFO, tid, 0, siginfo);
+      detach(tid, status);
+      return true;
+    }
+    trySyscall(NR.ptrace, PTRACE_CONT, tid, 0, signalOf(status));
+  }
+}
+
 /** @returns its wait status, or why there is none */
-function waitForStop(tid: number): number | 'gone' | 'late' {
+function waitForStop(tid: number, patienceMs: number): number | 'gone' | 'late' {
   const pause = new Int32Array(new SharedArrayBuffer(4));
-  const end = performance.now() + PATIENCE_MS;
+  const end = performance.now() + patienceMs;
   for (let tries = 0; tries < 50 || performance.now() < end; tries += 1) {
     const status = stopStatus(tid);
     if (status !== undefined) return status;
@@ -61,9 +132,12 @@ function stopStatus(tid: number): number | 'gone' | undefined {
 
 /** A signal that came first is on its way to it: passed on, else it would be lost. */
 function detach(tid: number, status: number): void {
-  const signal = (status >> 8) & 0xff;
-  const isEvent = status >> 16 === PTRACE_EVENT_STOP || signal === SIGTRAP;
-  trySyscall(NR.ptrace, PTRACE_DETACH, tid, 0, isEvent ? 0 : signal);
+  trySyscall(NR.ptrace, PTRACE_DETACH, tid, 0, signalOf(status));
+}
+
+/** The signal with which it stopped; 0 for a stop that we asked for, or of its job. */
+function signalOf(status: number): number {
+  return status >> 16 === PTRACE_EVENT_STOP ? 0 : (status >> 8) & 0xff;
 }
 
 /** Only a stopped thread can be detached from: as soon as it stops, or when we end. */

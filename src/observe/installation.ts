@@ -4,7 +4,12 @@ import { decodeProgram, INSTRUCTION_SIZE } from '../bpf/codec.ts';
 import type { Program } from '../bpf/instruction.ts';
 import { BPF_MAXINSNS, type SeccompData } from '../facts/seccomp.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
-import { PR_SET_SECCOMP, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_SET_MODE_FILTER } from '../kernel/abi.ts';
+import {
+  PR_SET_SECCOMP,
+  SECCOMP_FILTER_FLAG_NEW_LISTENER,
+  SECCOMP_MODE_FILTER,
+  SECCOMP_SET_MODE_FILTER,
+} from '../kernel/abi.ts';
 import { ProcessMemory } from '../kernel/process.ts';
 import { tryFlags } from '../kernel/seccomp.ts';
 import { abiOf, type ObservedArch } from './abi.ts';
@@ -20,7 +25,6 @@ export interface InstallationCall {
   readonly address: bigint;
 }
 
-const SECCOMP_MODE_FILTER = 2n;
 const LOW_HALF = 0xffff_ffffn;
 
 /** Whether a call installs a filter; seccomp(2) and prctl(2) read their first arguments as 32 bits, prctl its second as a long. */
@@ -32,7 +36,7 @@ export function installationOf({ nr, arch: token, args }: SeccompData): Installa
   const address = arch === 'x86_64' ? third : third & LOW_HALF;
   if (nr === syscallNumber(arch, 'seccomp') && operation === SECCOMP_SET_MODE_FILTER)
     return { arch, by: 'seccomp', flags: Number(second & LOW_HALF), address };
-  if (nr === syscallNumber(arch, 'prctl') && operation === PR_SET_SECCOMP && second === SECCOMP_MODE_FILTER)
+  if (nr === syscallNumber(arch, 'prctl') && operation === PR_SET_SECCOMP && second === BigInt(SECCOMP_MODE_FILTER))
     return { arch, by: 'prctl', flags: 0, address };
   return undefined;
 }

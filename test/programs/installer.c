@@ -8,6 +8,7 @@
  *   uname mode                       calls: uname, prctl(PR_GET_SECCOMP)
  *   thread-before                    a thread that was there before the filter calls uname
  *   thread-after fork exec           a thread, a child, this program again: call uname
+ *   thread-dies                      a thread under such a filter calls uname; the others live on
  *   diverge                          a thread installs a filter for itself alone; then `tsync` names that thread
  * The first filter answers EDOM to uname.
  */
@@ -25,6 +26,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 static struct sock_filter *program, *denying, *jumping, *killing, *trapping, *ending;
@@ -69,9 +71,23 @@ static void *diverging(void *unused) {
   return unused;
 }
 
+static void *dying(void *unused) {
+  sem_post(&done);
+  install(ending, 0);
+  call_uname();
+  printf("still there\n");
+  return unused;
+}
+
 static void on_trap(int signal, siginfo_t *info, void *context) {
-  (void)signal, (void)context;
-  printf("SIGSYS %d\n", info->si_syscall);
+#ifdef __x86_64__
+  greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+  printf("%d %d %d %x %d %d %lld\n", signal, info->si_code, info->si_errno, info->si_arch, info->si_syscall,
+         (long long)info->si_call_addr == registers[REG_RIP], registers[REG_RAX]);
+#else
+  (void)context;
+  printf("%d %d %d %x %d\n", signal, info->si_code, info->si_errno, info->si_arch, info->si_syscall);
+#endif
 }
 
 static long by_int80(char *low) {
@@ -121,6 +137,12 @@ static void run(const char *word, char **argv, char *low) {
     pthread_t other;
     pthread_create(&other, 0, diverging, 0);
     sem_wait(&done);
+  } else if (!strcmp(word, "thread-dies")) {
+    pthread_t other;
+    pthread_create(&other, 0, dying, 0);
+    sem_wait(&done);
+    usleep(200000);
+    result = call_uname();
   } else if (!strcmp(word, "fork")) {
     int status;
     fflush(stdout);
@@ -147,7 +169,7 @@ int main(int argc, char **argv) {
   denying = make(low + 128, SECCOMP_RET_ERRNO | EXDEV, 1);
   jumping = make(low + 192, SECCOMP_RET_ERRNO | EXDEV, 200);
   killing = make(low + 256, SECCOMP_RET_KILL_PROCESS, 1);
-  trapping = make(low + 320, SECCOMP_RET_TRAP, 1);
+  trapping = make(low + 320, SECCOMP_RET_TRAP | 77, 1);
   ending = make(low + 384, SECCOMP_RET_KILL_THREAD, 1);
   sem_init(&go, 0, 0);
   sem_init(&done, 0, 0);
