@@ -2,7 +2,12 @@ import type { SeccompData } from '../facts/seccomp.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
 import { PR_GET_SECCOMP, SECCOMP_MODE_DISABLED } from '../kernel/abi.ts';
 import { abiOf, callKey, effectOf, type ObservedArch } from '../observe/abi.ts';
-import { installationOf, readInstallation } from '../observe/installation.ts';
+import {
+  disarmInstallation,
+  type InstallationCall,
+  installationOf,
+  readInstallation,
+} from '../observe/installation.ts';
 import type { OwnFilters } from './own-filters.ts';
 
 /** Calls that are answered instead of being made, so that a program believes in its filters; and those that pass them on. */
@@ -23,40 +28,68 @@ function keysOf(...names: readonly string[]): ReadonlySet<number> {
 const CLONES = keysOf('clone', 'clone3', 'fork', 'vfork');
 const PRCTL = keysOf('prctl');
 
-export interface Emulation {
-  readonly filters: OwnFilters;
-  /** Whether a policy is in force from the beginning. */
-  readonly hasPolicy: boolean;
-}
+/** Answers installations of filters, and follows the threads that have them. */
+export class Emulator {
+  readonly #filters: OwnFilters;
+  readonly #hasPolicy: boolean;
+  /** By thread: puts back the memory that its last installation was read from. */
+  readonly #undo = new Map<number, { readonly address: bigint; readonly putBack: () => void }>();
 
-/**
- * What a permitted call returns if the kernel is not to make it. No filter is really installed: the kernel would keep from us what it denies.
- *
- * @returns the result or -errno; undefined for a call that the kernel shall make
- */
-export function emulatedResult({ filters, hasPolicy }: Emulation, tid: number, data: SeccompData): number | undefined {
-  const arch = abiOf(data.arch, data.nr);
-  if (arch === undefined) return undefined;
-  const key = callKey(arch, data.nr);
-  const effect = effectOf(key);
-  if (CLONES.has(key)) filters.beforeClone(tid);
-  else if (effect === 'exec') filters.beforeExec(tid);
-  else if (effect !== undefined) filters.beforeExit(tid, effect === 'exit_group');
-  else if (PRCTL.has(key) && Number((data.args[0] ?? 0n) & 0xffff_ffffn) === PR_GET_SECCOMP)
-    // Else the kernel tells of the filter that notifies us.
-    return hasPolicy || filters.programsOf(tid).length > 1 ? undefined : SECCOMP_MODE_DISABLED;
-  return install(filters, tid, data);
-}
+  /** `hasPolicy`: a policy is in force from the beginning. */
+  constructor(filters: OwnFilters, hasPolicy: boolean) {
+    this.#filters = filters;
+    this.#hasPolicy = hasPolicy;
+  }
 
-function install(filters: OwnFilters, tid: number, data: SeccompData): number | undefined {
-  const call = installationOf(data);
-  if (call === undefined) return undefined;
-  const { program, errno } = readInstallation(tid, call);
-  if (errno === undefined) {
-    // Its memory is closed to us: then it shall be in force for real.
-    filters.missed();
+  /** A thread makes a call, and so has come back from the one before. */
+  sawCall(tid: number): void {
+    this.#undo.get(tid)?.putBack();
+    this.#undo.delete(tid);
+  }
+
+  /** No call will come any more. */
+  end(): void {
+    for (const tid of this.#undo.keys()) this.sawCall(tid);
+  }
+
+  /** What a permitted call returns if the kernel is not to make it: a result or -errno. Undefined: the kernel shall make it. */
+  resultOf(tid: number, data: SeccompData): number | undefined {
+    const arch = abiOf(data.arch, data.nr);
+    if (arch === undefined) return undefined;
+    const key = callKey(arch, data.nr);
+    const effect = effectOf(key);
+    if (CLONES.has(key)) this.#filters.beforeClone(tid);
+    else if (effect === 'exec') this.#filters.beforeExec(tid);
+    else if (effect !== undefined) this.#filters.beforeExit(tid, effect === 'exit_group');
+    else if (PRCTL.has(key) && Number((data.args[0] ?? 0n) & 0xffff_ffffn) === PR_GET_SECCOMP) return this.#mode(tid);
+    const call = installationOf(data);
+    return call && this.#install(tid, call);
+  }
+
+  /** The kernel would tell of the filter that notifies us. */
+  #mode(tid: number): number | undefined {
+    return this.#hasPolicy || this.#filters.programsOf(tid).length > 1 ? undefined : SECCOMP_MODE_DISABLED;
+  }
+
+  /**
+   * The program itself is not installed: the kernel would keep from us what it denies. One that allows all is, in its place, so that
+   * /proc/PID/status counts it, on the threads where it shall be.
+   */
+  #install(tid: number, call: InstallationCall): number | undefined {
+    const { program, errno } = readInstallation(tid, call);
+    if (errno === undefined) {
+      // The caller's memory is closed to us: then its filter shall be in force for real.
+      this.#filters.missed();
+      return undefined;
+    }
+    if (errno !== 0 || program === undefined) return -errno;
+    const result = this.#filters.install(tid, program, call.flags);
+    if (result !== 0) return result;
+    // While another thread installs from the same memory, that is left alone.
+    const isShared = [...this.#undo.values()].some(({ address }) => address === call.address);
+    const putBack = isShared ? undefined : disarmInstallation(tid, call);
+    if (putBack === undefined) return 0;
+    this.#undo.set(tid, { address: call.address, putBack });
     return undefined;
   }
-  if (errno !== 0 || program === undefined) return -errno;
-  return filters.install(tid, program, call.flags);
 }

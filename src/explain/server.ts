@@ -7,7 +7,7 @@ import { type CallSite, CallSites } from '../observe/call-site.ts';
 import { notifiedData } from '../observe/notified.ts';
 import type { CallServer } from '../observe/receive.ts';
 import { type Answer, carryOut, isPermitted } from './carry-out.ts';
-import { emulatedResult } from './emulate.ts';
+import { Emulator } from './emulate.ts';
 import { OwnFilters } from './own-filters.ts';
 
 /** Denied calls of one kind: same call, answer, place and thread; `data` is the first of them. */
@@ -49,6 +49,7 @@ export class ExplainServer implements CallServer<Denials> {
   readonly #sites = new CallSites();
   readonly #denials = new Map<string, Denial>();
   readonly #own: OwnFilters;
+  readonly #emulator: Emulator;
   #listener: Listener | undefined;
 
   /** `tell` gets every denial that is new in its kind, before it is answered. */
@@ -56,6 +57,7 @@ export class ExplainServer implements CallServer<Denials> {
     this.#rules = rules;
     this.#tell = tell;
     this.#own = new OwnFilters(rules.program);
+    this.#emulator = new Emulator(this.#own, rules.hasPolicy);
   }
 
   begin(listener: Listener): void {
@@ -65,6 +67,7 @@ export class ExplainServer implements CallServer<Denials> {
 
   serve(call: DataView): void {
     const { tid, data } = notifiedData(call);
+    this.#emulator.sawCall(tid);
     const { program, notified } = this.#rules;
     const programs = notified === 'all' ? this.#own.programsOf(tid) : [program];
     const { action, decidedBy } = interpretStack(programs, data);
@@ -83,7 +86,9 @@ export class ExplainServer implements CallServer<Denials> {
 
   drop(): void {}
 
-  end(): void {}
+  end(): void {
+    this.#emulator.end();
+  }
 
   result(): Denials {
     const { installed, isApproximate } = this.#own;
@@ -92,7 +97,7 @@ export class ExplainServer implements CallServer<Denials> {
 
   /** By registers alone, so that it does not matter what other threads do meanwhile. */
   #permit(tid: number, data: SeccompData, answer: Answer, call: DataView): void {
-    const result = emulatedResult({ filters: this.#own, hasPolicy: this.#rules.hasPolicy }, tid, data);
+    const result = this.#emulator.resultOf(tid, data);
     if (result === undefined) this.#listener?.continue(call);
     else if (result < 0) answer(-result);
     else answer(0, BigInt(result));

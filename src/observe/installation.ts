@@ -1,8 +1,9 @@
 import { SelkieError } from '../base/errors.ts';
 import { checkProgram } from '../bpf/check.ts';
-import { decodeProgram, INSTRUCTION_SIZE } from '../bpf/codec.ts';
+import { decodeProgram, encodeProgram, INSTRUCTION_SIZE } from '../bpf/codec.ts';
 import type { Program } from '../bpf/instruction.ts';
-import { BPF_MAXINSNS, type SeccompData } from '../facts/seccomp.ts';
+import { BPF_K, BPF_RET } from '../bpf/opcode.ts';
+import { BPF_MAXINSNS, SECCOMP_RET_ALLOW, type SeccompData } from '../facts/seccomp.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
 import {
   PR_SET_SECCOMP,
@@ -77,20 +78,60 @@ export function readInstallation(tid: number, call: InstallationCall): Installat
   }
 }
 
+/** Where a struct sock_fprog says that a program is; `count` in instructions. */
+interface ProgramPlace {
+  readonly count: number;
+  readonly pointer: bigint;
+}
+
 /**
  * struct sock_fprog: u16 count | padding to a pointer's size | pointer. 16 bytes, or 8 for callers of 32 bits: i386, x32 and
  * int 0x80 (net/core/filter.c struct compat_sock_fprog).
  */
-function readProgram(memory: ProcessMemory, { arch, address }: InstallationCall): Program | number {
+function readPlace(memory: ProcessMemory, { arch, address }: InstallationCall): ProgramPlace | undefined {
   const isWide = arch === 'x86_64';
   const header = memory.read(address, isWide ? 16 : 8);
-  if (header === undefined) return EFAULT;
+  if (header === undefined) return undefined;
   const view = new DataView(header.buffer);
-  const count = view.getUint16(0, true);
-  if (count === 0 || count > BPF_MAXINSNS) return EINVAL;
   const pointer = isWide ? view.getBigUint64(8, true) : BigInt(view.getUint32(4, true));
-  const bytes = memory.read(pointer, count * INSTRUCTION_SIZE);
+  return { count: view.getUint16(0, true), pointer };
+}
+
+function readProgram(memory: ProcessMemory, call: InstallationCall): Program | number {
+  const place = readPlace(memory, call);
+  if (place === undefined) return EFAULT;
+  if (place.count === 0 || place.count > BPF_MAXINSNS) return EINVAL;
+  const bytes = memory.read(place.pointer, place.count * INSTRUCTION_SIZE);
   return bytes === undefined ? EFAULT : decodeProgram(bytes);
+}
+
+const ALLOW = encodeProgram([{ code: BPF_RET | BPF_K, jt: 0, jf: 0, k: SECCOMP_RET_ALLOW }]);
+
+/**
+ * Makes a waiting caller install one instruction that allows all instead of its program: the kernel then counts a filter on its threads,
+ * and nothing is denied by it.
+ *
+ * @returns puts the caller's memory back: to be called when its call is over; harmless where it has ended or executes another program by
+ *   then. Undefined where that memory cannot be written; then it is as it was
+ */
+export function disarmInstallation(tid: number, call: InstallationCall): (() => void) | undefined {
+  const memory = ProcessMemory.open(tid);
+  const place = memory && readPlace(memory, call);
+  const saved = place && memory?.read(place.pointer, ALLOW.length);
+  const undo = (): void => {
+    if (saved && place) {
+      memory?.write(place.pointer, saved);
+      memory?.write(call.address, u16(place.count));
+    }
+    memory?.close();
+  };
+  if (saved && place && memory?.write(place.pointer, ALLOW) && memory.write(call.address, u16(1))) return undo;
+  undo();
+  return undefined;
+}
+
+function u16(value: number): Uint8Array {
+  return Uint8Array.of(value & 0xff, value >> 8);
 }
 
 function isAcceptable(program: Program): boolean {

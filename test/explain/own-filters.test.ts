@@ -6,7 +6,8 @@ import test from 'node:test';
 import type { Program } from '../../src/bpf/instruction.ts';
 import { OwnFilters } from '../../src/explain/own-filters.ts';
 import { buildProgram } from '../support/builds.ts';
-import { temporaryFolder } from '../support/folders.ts';
+import { scratchFolder, temporaryFolder } from '../support/folders.ts';
+import { GO_TOOLS } from '../support/go.ts';
 import { type Finished, runCommand, SELKIE, selkie } from '../support/selkie.ts';
 import { cannotCompile, missingTools } from '../support/tools.ts';
 
@@ -164,6 +165,55 @@ except OSError as error: print(error.errno)
   assert.equal(wrapped.stdout, 'uname -33\nchild -33\nfork 0\n');
   assert.deepEqual(totals(wrapped), [['uname', 'EDOM', 2, 'own']]);
 });
+
+test('Node that confines itself: all its threads believe in their filter', () => {
+  const app = join(folder, 'app.mjs');
+  const library = new URL('../../src/confine.js', import.meta.url);
+  writeFileSync(
+    app,
+    `import { confine } from '${library}';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+confine({ allow: ['@stdio', '@files'] });
+console.log(spawnSync('true').error.code, /^Seccomp_filters:.*/m.exec(readFileSync('/proc/self/status', 'utf8'))[0]);`,
+  );
+  const native = runCommand([process.execPath, app]);
+  const explained = explain([process.execPath, app]);
+  assert.equal(explained.status, 0, explained.stderr);
+  const [error, , count] = explained.stdout.trim().split(/\s+/);
+  const [nativeError, , nativeCount] = native.stdout.trim().split(/\s+/);
+  // One more: the filter that notifies.
+  assert.deepEqual([error, Number(count)], [nativeError, Number(nativeCount) + 1]);
+  assert.ok(
+    totals(explained).some(
+      ([call, answer, , filter]) => call === 'socketpair' && answer === 'EPERM' && filter === 'own',
+    ),
+  );
+});
+
+for (const { label, go, here } of GO_TOOLS)
+  test(`a Go program with the source that convert writes: ${label}`, {
+    skip: !here && `missing here: ${label}`,
+  }, (context) => {
+    const place = scratchFolder(context);
+    const policy = join(place, 'p.yaml');
+    writeFileSync(policy, POLICY.replace('EACCES', 'EDOM').replace('uname', 'mkdirat'));
+    const source = `package main
+import ("fmt"; "os")
+func main() { ConfineSelkie(); fmt.Println(os.Mkdir("made", 0o755)) }`;
+    writeFileSync(join(place, 'main.go'), source);
+    writeFileSync(join(place, 'go.mod'), 'module confined\n\ngo 1.19\n');
+    assert.equal(selkie(['convert', policy, '--to', 'go', '-o', place]).status, 0);
+    const env = { ...process.env, CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOFLAGS: '' };
+    const built = runCommand([go, 'build', '-o', 'confined', '.'], { cwd: place, env });
+    assert.equal(built.status, 0, built.stderr);
+    const explained = selkie(['explain', '--json', './confined'], { cwd: place });
+    assert.match(explained.stdout, /numerical argument out of domain/);
+    assert.deepEqual(
+      totals(explained).filter(([call]) => call === 'mkdirat'),
+      [['mkdirat', 'EDOM', 1, 'own']],
+    );
+  });
 
 const returning = (length: number): Program =>
   Array.from({ length }, () => ({ code: 6, jt: 0, jf: 0, k: 0x7fff_0000 }));
