@@ -73,6 +73,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/doctor.ts'),
   },
   {
+    name: 'ps',
+    usage: '[--all] [--json]',
+    summary: 'the processes of this machine, and which filters they have',
+    kind: 'tool',
+    load: () => import('./commands/ps.ts'),
+  },
+  {
     name: 'sets',
     usage: '[@NAME]',
     summary: 'the named sets of calls, with a reason for each call',

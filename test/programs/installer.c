@@ -9,6 +9,7 @@
  *   thread-before                    a thread that was there before the filter calls uname
  *   thread-after fork exec           a thread, a child, this program again: call uname
  *   thread-dies                      a thread under such a filter calls uname; the others live on
+ *   wait                             for a signal
  *   diverge                          a thread installs a filter for itself alone; then `tsync` names that thread
  * The first filter answers EDOM to uname.
  */
@@ -132,6 +133,8 @@ static void run(const char *word, char **argv, char *low) {
     if (word[7] == 'b') { diverged = 1; return; }
     sem_post(&go);
     sem_wait(&done);
+  } else if (!strcmp(word, "wait")) {
+    for (;;) pause();
   } else if (!strcmp(word, "go")) sem_post(&go), sem_wait(&done);
   else if (!strcmp(word, "diverge")) {
     pthread_t other;
