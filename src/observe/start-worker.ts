@@ -16,5 +16,7 @@ const FILES: { readonly [K in WorkerKind]: readonly [string, string] } = {
 export function startReceiver(kind: WorkerKind, options: ReceiveOptions): Worker {
   const [module, bundled] = FILES[kind].map((file) => new URL(file, import.meta.url)) as [URL, URL];
   // Else Node would pipe the worker's output to process.stdout, which sets O_NONBLOCK on pipes that the target shares.
-  return new Worker(existsSync(module) ? module : bundled, { workerData: options, stdout: true, stderr: true });
+  const file = existsSync(module) ? module : bundled;
+  // Options of this process (--input-type, --import, --eval's) are for the program of whoever uses the library.
+  return new Worker(file, { workerData: options, stdout: true, stderr: true, execArgv: [] });
 }

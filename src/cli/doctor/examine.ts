@@ -79,7 +79,7 @@ async function examineWith(files: TrialFiles, trial: Uint8Array): Promise<Examin
   const library = faultOf(() => libc());
   // These trials make calls in this very process.
   const canLook = library === undefined && !refused.some(({ isDeadly }) => isDeadly);
-  const view = canLook ? await lookIntoChild(files) : undefined;
+  const view = canLook ? await lookIntoChild(files, filter) : undefined;
   const deadly = refused.find(({ kills }) => kills.includes('record'));
   const record = library ?? (deadly ? `${deadly.call}: ${deadly.answer}` : await tryRecord(path));
   const mode = answers.of('mode').results[0];
