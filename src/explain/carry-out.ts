@@ -1,4 +1,3 @@
-import { ARCHES } from '../facts/arches.ts';
 import {
   MAX_ERRNO,
   SECCOMP_RET_ACTION_FULL,
@@ -19,7 +18,7 @@ import { killCaller } from './kill.ts';
 
 /** What a filter answers to a notified call, done in the kernel's place. */
 
-/** Ends the caller's wait: with an errno, or with 0 and a value. */
+/** Ends the caller's wait with an errno; 0 is success, and a value may go with it. */
 export type Answer = (errno: number, value?: bigint) => void;
 
 const ENOSYS = 38;
@@ -80,9 +79,5 @@ function trap(tid: number, data: SeccompData, action: number, answer: Answer): b
   view.setInt32(24, data.nr, true);
   view.setUint32(28, data.arch, true);
   // The handler finds the number where the result would be (syscall_rollback).
-  return deliverSignal(status.tgid, tid, siginfo, () => answer(0, resultNumber(data)));
-}
-
-function resultNumber({ nr, arch }: SeccompData): bigint {
-  return BigInt(arch === ARCHES.i386.token ? nr | 0 : nr);
+  return deliverSignal(status, siginfo, BigInt(data.nr), () => answer(ENOSYS));
 }

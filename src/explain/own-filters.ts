@@ -124,14 +124,21 @@ export class OwnFilters {
     // Its parent may have ended, or it was made with CLONE_PARENT.
     const candidates = near.length > 0 ? near : this.#unborn;
     const [first] = candidates;
-    if (first === undefined) return { tgid, stack: this.#base };
+    if (first === undefined) return { tgid, stack: this.#fallback(maker) };
     if (candidates.every(({ stack }) => stack === first.stack)) {
       this.#unborn.splice(this.#unborn.indexOf(first), 1);
       return { tgid, stack: first.stack };
     }
     this.#isApproximate = true;
-    const most = candidates.reduce((a, b) => (b.stack.programs.length > a.stack.programs.length ? b : a));
-    return { tgid, stack: most.stack };
+    return { tgid, stack: mostOf(candidates, this.#base) };
+  }
+
+  /** The command itself; or one whose maker was not seen to make it: then rather too many filters than too few. */
+  #fallback(maker: number | undefined): FilterStack {
+    const known = maker === undefined ? undefined : this.#tasks.get(maker);
+    const stack = known?.stack ?? mostOf([...this.#tasks.values()], this.#base);
+    if (stack !== this.#base) this.#isApproximate = true;
+    return stack;
   }
 
   /** Those that were killed made no call that says so. */
@@ -139,6 +146,10 @@ export class OwnFilters {
     for (const tid of this.#tasks.keys()) if (!existsSync(`/proc/${tid}`)) this.#tasks.delete(tid);
     this.#unborn = this.#unborn.slice(-CLONES_BETWEEN_SWEEPS);
   }
+}
+
+function mostOf(tasks: readonly Task[], least: FilterStack): FilterStack {
+  return tasks.reduce((most, { stack }) => (stack.programs.length > most.programs.length ? stack : most), least);
 }
 
 /** Whether the filters of one are the other's or the older ones of them. */

@@ -73,7 +73,7 @@ export const NEEDED_CALLS: Readonly<Record<string, NeededCall>> = {
   'prctl(PR_SET_PDEATHSIG)': needed([], [], NR.prctl, [PR_SET_PDEATHSIG, 0]),
   'prctl(PR_SET_CHILD_SUBREAPER)': needed([], [], NR.prctl, [PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0]),
   pread64: needed([], SUPERVISING, NR.pread64, [-1, 0, 0, 0], EBADF),
-  pwrite64: needed([], SUPERVISING, NR.pwrite64, [-1, 0, 0, 0], EBADF),
+  pwrite64: needed([], ['record', 'explain'], NR.pwrite64, [-1, 0, 0, 0], EBADF),
   process_vm_readv: needed([], [], NR.process_vm_readv, [-1, 0, 0, 0, 0, 1], EINVAL),
   ptrace: needed([], [], NR.ptrace, [abi.PTRACE_SEIZE, NO_PROCESS, 0, 0], ESRCH),
 };

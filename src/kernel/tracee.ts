@@ -71,26 +71,41 @@ export function replaceCall(tid: number, nr: number, release: () => void): boole
   release();
   const status = waitForStop(tid, RELEASED_MS);
   if (typeof status === 'string') return true;
-  const registers = Buffer.alloc(REGISTERS_SIZE);
-  // Safe because: `registers` is as long as the kernel's struct and referenced until both calls are over.
-  trySyscall(NR.ptrace, PTRACE_GETREGS, tid, 0, registers);
-  registers.writeBigUInt64LE(registers.readBigUInt64LE(RIP) - INSTRUCTION_SIZE, RIP);
-  registers.writeBigUInt64LE(BigInt(nr), RAX);
-  // No call is to be restarted.
-  registers.writeBigInt64LE(-1n, ORIG_RAX);
-  trySyscall(NR.ptrace, PTRACE_SETREGS, tid, 0, registers);
+  setRegisters(tid, BigInt(nr), INSTRUCTION_SIZE);
   detach(tid, status);
   return true;
+}
+
+/**
+ * Sets the result of the call that a stopped thread comes back from, and where it goes on.
+ *
+ * @param back - how many bytes before that
+ */
+function setRegisters(tid: number, result: bigint, back: bigint): void {
+  const registers = Buffer.alloc(REGISTERS_SIZE);
+  // Safe because: `registers` is as long as the kernel's struct and referenced until both calls are over.
+  if (trySyscall(NR.ptrace, PTRACE_GETREGS, tid, 0, registers) < 0) return;
+  registers.writeBigUInt64LE(registers.readBigUInt64LE(RIP) - back, RIP);
+  registers.writeBigUInt64LE(result, RAX);
+  // Before 5.19 what stops it interrupts the call, which is not to be restarted.
+  registers.writeBigInt64LE(-1n, ORIG_RAX);
+  trySyscall(NR.ptrace, PTRACE_SETREGS, tid, 0, registers);
 }
 
 /**
  * Gives a thread that waits in a notified call a signal with a siginfo_t that kill(2) and its kin cannot make.
  *
  * @param siginfo - 128 bytes, the signal's number first
- * @param release - answers the notification: the result that the signal's handler sees
+ * @param result - of the call, as the signal's handler sees it
+ * @param release - answers the notification; what it answers is lost
  * @returns false where we may not trace it; then `release` was not called
  */
-export function deliverSignal(tgid: number, tid: number, siginfo: Uint8Array, release: () => void): boolean {
+export function deliverSignal(
+  { tgid, pid: tid }: { readonly tgid: number; readonly pid: number },
+  siginfo: Uint8Array,
+  result: bigint,
+  release: () => void,
+): boolean {
   if (trySyscall(NR.ptrace, PTRACE_SEIZE, tid, 0, 0) < 0) return false;
   const [signal = 0] = siginfo;
   trySyscall(NR.tgkill, tgid, tid, signal);
@@ -101,6 +116,7 @@ export function deliverSignal(tgid: number, tid: number, siginfo: Uint8Array, re
     if (status >> 8 === signal) {
       // Safe because: the kernel reads 128 bytes of `siginfo`, which is referenced until the call is over.
       trySyscall(NR.ptrace, PTRACE_SETSIGINFO, tid, 0, siginfo);
+      setRegisters(tid, result, 0n);
       detach(tid, status);
       return true;
     }

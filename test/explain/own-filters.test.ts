@@ -130,6 +130,7 @@ test('a sealed program, with and without a policy beside it', { skip }, () => {
   const alone = explain([sealed, 'uname', 'mode']);
   assert.equal(alone.stdout, 'uname -33\nmode 2\n');
   assert.deepEqual(totals(alone), [['uname', 'EDOM', 1, 'own']]);
+  assert.match(alone.stderr, /^\{"event":"filters","installed":1,"approximate":false\}$/m);
   const other = join(folder, 'other.yaml');
   writeFileSync(other, POLICY.replace('    - uname\n', ''));
   const both = explain([sealed, 'uname'], { before: ['-p', other] });
@@ -232,6 +233,15 @@ test('a child that may have several sets of filters is given the most, and that 
   assert.equal(filters.isApproximate, false);
   filters.beforeClone(process.pid);
   assert.equal(filters.programsOf(child()).length, 2);
+  assert.equal(filters.isApproximate, true);
+});
+
+test('a child that nobody was seen to make has not fewer filters than its parent', (context) => {
+  const filters = new OwnFilters(returning(1));
+  assert.equal(filters.install(process.pid, returning(2), 0), 0);
+  const child = spawn('sleep', ['60']);
+  context.after(() => child.kill());
+  assert.equal(filters.programsOf(child.pid as number).length, 2);
   assert.equal(filters.isApproximate, true);
 });
 

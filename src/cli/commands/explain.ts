@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { ElfError } from '../../base/errors.ts';
 import { inspectElf, isElf } from '../../elf/seal.ts';
 import { type Explanation, explanationLine } from '../../explain/describe.ts';
 import { type Explained, explainCommand } from '../../explain/explain.ts';
@@ -52,9 +51,14 @@ export async function explainRun(command: readonly string[], options: Options): 
     onDenial: (explanation) => tell('denied', explanation),
   });
   if (!json) say(`selkie: ${summary(explained, ownFilters)}`);
+  else if (ownFilters) say(filtersEvent(explained));
   for (const explanation of explained.explanations) tell('total', explanation);
   if (explained.error) throw explained.error;
   return exitCodeOf(explained.status);
+}
+
+function filtersEvent({ ownFilters, isApproximate }: Explained): string {
+  return JSON.stringify({ event: 'filters', installed: ownFilters, approximate: isApproximate });
 }
 
 function summary(explained: Explained, ownFilters: boolean): string {
@@ -66,11 +70,12 @@ function summary(explained: Explained, ownFilters: boolean): string {
 
 /** A sealed program is of no interest without its filter. */
 function isSealed([word = '']: readonly string[]): boolean {
-  const bytes = readFileSync(findExecutable(word));
+  const path = findExecutable(word);
   try {
+    const bytes = readFileSync(path);
     return isElf(bytes) && inspectElf(bytes) !== undefined;
-  } catch (error) {
-    if (error instanceof ElfError) return false;
-    throw error;
+  } catch {
+    // It can be executed but not read, or is damaged or larger than Node can hold: nothing is known then.
+    return false;
   }
 }

@@ -28,7 +28,7 @@ export function verdictsOf(examination: Examination): readonly Verdict[] {
     verdict('seal', faults.seal, examination),
     verdict('confine', faults.library ?? threadsFault(examination), examination),
     verdict('explain', faults.record, examination, siteNote(examination)),
-    verdict('lift', faults.record, examination, processNote(examination)),
+    verdict('lift', faults.lift, examination, processNote(examination)),
   ];
 }
 
