@@ -1,6 +1,7 @@
 import type { SeccompData } from '../facts/seccomp.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
 import { PR_GET_SECCOMP, SECCOMP_MODE_DISABLED } from '../kernel/abi.ts';
+import { ProcessMemory } from '../kernel/process.ts';
 import { abiOf, callKey, effectOf, type ObservedArch } from '../observe/abi.ts';
 import {
   disarmInstallation,
@@ -25,8 +26,23 @@ function keysOf(...names: readonly string[]): ReadonlySet<number> {
   return new Set(keys);
 }
 
-const CLONES = keysOf('clone', 'clone3', 'fork', 'vfork');
+const FORKS = keysOf('fork', 'vfork');
+const CLONE = keysOf('clone');
+const CLONE3 = keysOf('clone3');
 const PRCTL = keysOf('prctl');
+
+const CLONE_THREAD = 0x1_0000n;
+
+/** Whether a thread is made and no process: clone(2) has its flags in the first argument, clone3(2) first in the struct that it points to. */
+function isThread(key: number, tid: number, { args }: SeccompData): boolean | undefined {
+  const [first = 0n] = args;
+  if (FORKS.has(key)) return false;
+  if (CLONE.has(key)) return (first & CLONE_THREAD) !== 0n;
+  const memory = ProcessMemory.open(tid);
+  const flags = memory?.read(first, 8);
+  memory?.close();
+  return flags && (new DataView(flags.buffer).getBigUint64(0, true) & CLONE_THREAD) !== 0n;
+}
 
 /** Answers installations of filters, and follows the threads that have them. */
 export class Emulator {
@@ -58,7 +74,7 @@ export class Emulator {
     if (arch === undefined) return undefined;
     const key = callKey(arch, data.nr);
     const effect = effectOf(key);
-    if (CLONES.has(key)) this.#filters.beforeClone(tid);
+    if (FORKS.has(key) || CLONE.has(key) || CLONE3.has(key)) this.#filters.beforeClone(tid, isThread(key, tid, data));
     else if (effect === 'exec') this.#filters.beforeExec(tid);
     else if (effect !== undefined) this.#filters.beforeExit(tid, effect === 'exit_group');
     else if (PRCTL.has(key) && Number((data.args[0] ?? 0n) & 0xffff_ffffn) === PR_GET_SECCOMP) return this.#mode(tid);
@@ -87,7 +103,7 @@ export class Emulator {
     if (result !== 0) return result;
     // While another thread installs from the same memory, that is left alone.
     const isShared = [...this.#undo.values()].some(({ address }) => address === call.address);
-    const putBack = isShared ? undefined : disarmInstallation(tid, call);
+    const putBack = isShared ? undefined : disarmInstallation(tid, call, program);
     if (putBack === undefined) return 0;
     this.#undo.set(tid, { address: call.address, putBack });
     return undefined;

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Program } from '../bpf/instruction.ts';
 import { SECCOMP_FILTER_FLAG_TSYNC, SECCOMP_FILTER_FLAG_TSYNC_ESRCH } from '../kernel/abi.ts';
-import { taskStatus, threadsOf } from '../kernel/task-status.ts';
+import { childrenOf, taskStatus, threadsOf } from '../kernel/task-status.ts';
 
 /**
  * The filters that programs believe to have installed, by thread, as the kernel would keep them: a thread or child begins with those of
@@ -20,6 +20,15 @@ interface Task {
   stack: FilterStack;
 }
 
+/** A thread or child that was about to be made when its maker had `stack`, and has not called yet. */
+interface Unborn {
+  readonly tgid: number;
+  readonly tid: number;
+  readonly stack: FilterStack;
+  /** Undefined where that is not known. */
+  readonly isThread: boolean | undefined;
+}
+
 const ESRCH = 3;
 const ENOMEM = 12;
 /** Instructions on all of a thread's filters, each of which counts for some more (kernel/seccomp.c MAX_INSNS_PER_PATH). */
@@ -31,8 +40,8 @@ const CLONES_BETWEEN_SWEEPS = 256;
 export class OwnFilters {
   readonly #base: FilterStack;
   readonly #tasks = new Map<number, Task>();
-  /** What children and threads that have not called yet begin with. */
-  #unborn: Task[] = [];
+  /** In the order in which they were made. */
+  #unborn: Unborn[] = [];
   #clones = 0;
   #installed = 0;
   #isApproximate = false;
@@ -57,10 +66,10 @@ export class OwnFilters {
     return this.#taskOf(tid).stack.programs;
   }
 
-  /** The thread is about to make a thread or a child. */
-  beforeClone(tid: number): void {
+  /** The thread is about to make a thread or a child; `isThread` where that is known. */
+  beforeClone(tid: number, isThread: boolean | undefined): void {
     const { tgid, stack } = this.#taskOf(tid);
-    this.#unborn.push({ tgid, stack });
+    this.#unborn.push({ tgid, tid, stack, isThread });
     this.#clones += 1;
     if (this.#clones % CLONES_BETWEEN_SWEEPS === 0) this.#sweep();
   }
@@ -119,18 +128,32 @@ export class OwnFilters {
   #newTask(tid: number): Task {
     const status = taskStatus(tid);
     const tgid = status?.tgid ?? tid;
-    const maker = tgid === tid ? status?.ppid : tgid;
-    const near = this.#unborn.filter((unborn) => unborn.tgid === maker);
+    const isThread = tgid !== tid;
+    const maker = isThread ? tgid : status?.ppid;
+    const all = this.#unborn.filter((unborn) => (unborn.isThread ?? isThread) === isThread);
+    const near = all.filter((unborn) => unborn.tgid === maker);
     // Its parent may have ended, or it was made with CLONE_PARENT.
-    const candidates = near.length > 0 ? near : this.#unborn;
-    const [first] = candidates;
-    if (first === undefined) return { tgid, stack: this.#fallback(maker) };
-    if (candidates.every(({ stack }) => stack === first.stack)) {
-      this.#unborn.splice(this.#unborn.indexOf(first), 1);
-      return { tgid, stack: first.stack };
+    const candidates = near.length > 0 ? near : all;
+    if (candidates.length === 0) return { tgid, stack: this.#fallback(maker) };
+    const found = onlyOne(candidates) ?? this.#childOf(tid, candidates);
+    if (found !== undefined) {
+      this.#unborn.splice(this.#unborn.indexOf(found), 1);
+      return { tgid, stack: found.stack };
     }
     this.#isApproximate = true;
     return { tgid, stack: mostOf(candidates, this.#base) };
+  }
+
+  /** For a process: the kernel keeps which thread made it, and a thread's children in the order in which they were made. */
+  #childOf(tid: number, candidates: readonly Unborn[]): Unborn | undefined {
+    for (const { tgid, tid: maker } of candidates) {
+      const children = childrenOf(tgid, maker);
+      if (!children.includes(tid)) continue;
+      const made = candidates.filter((each) => each.tid === maker);
+      const unseen = children.filter((child) => !this.#tasks.has(child));
+      return onlyOne(made) ?? (made.length === unseen.length ? made[unseen.indexOf(tid)] : undefined);
+    }
+    return undefined;
   }
 
   /** The command itself; or one whose maker was not seen to make it: then rather too many filters than too few. */
@@ -148,7 +171,13 @@ export class OwnFilters {
   }
 }
 
-function mostOf(tasks: readonly Task[], least: FilterStack): FilterStack {
+/** The first one, where all would begin with the same filters. */
+function onlyOne(candidates: readonly Unborn[]): Unborn | undefined {
+  const [first] = candidates;
+  return candidates.every(({ stack }) => stack === first?.stack) ? first : undefined;
+}
+
+function mostOf(tasks: readonly { readonly stack: FilterStack }[], least: FilterStack): FilterStack {
   return tasks.reduce((most, { stack }) => (stack.programs.length > most.programs.length ? stack : most), least);
 }
 

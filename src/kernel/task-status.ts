@@ -63,6 +63,21 @@ export function threadsOf(pid: number): readonly number[] {
   return numbersIn(`/proc/${pid}/task`);
 }
 
+/**
+ * The processes that a thread has made and that live, oldest first; those whose maker has ended are another thread's. Empty where the kernel
+ * does not say (CONFIG_PROC_CHILDREN).
+ *
+ * @see proc_pid_task(5)
+ */
+export function childrenOf(tgid: number, tid: number): readonly number[] {
+  try {
+    const text = readFileSync(`/proc/${tgid}/task/${tid}/children`, 'latin1').trim();
+    return text === '' ? [] : text.split(' ').map(Number);
+  } catch {
+    return [];
+  }
+}
+
 /** The status of every process that /proc shows, by ascending id. Those that end meanwhile are left out. */
 export function allProcesses(): readonly TaskStatus[] {
   return numbersIn('/proc').flatMap((pid) => taskStatus(pid) ?? []);

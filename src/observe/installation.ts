@@ -1,7 +1,7 @@
 import { SelkieError } from '../base/errors.ts';
 import { checkProgram } from '../bpf/check.ts';
 import { decodeProgram, encodeProgram, INSTRUCTION_SIZE } from '../bpf/codec.ts';
-import type { Program } from '../bpf/instruction.ts';
+import type { Instruction, Program } from '../bpf/instruction.ts';
 import { BPF_K, BPF_RET } from '../bpf/opcode.ts';
 import { BPF_MAXINSNS, SECCOMP_RET_ALLOW, type SeccompData } from '../facts/seccomp.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
@@ -105,33 +105,32 @@ function readProgram(memory: ProcessMemory, call: InstallationCall): Program | n
   return bytes === undefined ? EFAULT : decodeProgram(bytes);
 }
 
-const ALLOW = encodeProgram([{ code: BPF_RET | BPF_K, jt: 0, jf: 0, k: SECCOMP_RET_ALLOW }]);
+const ALLOW: Instruction = { code: BPF_RET | BPF_K, jt: 0, jf: 0, k: SECCOMP_RET_ALLOW };
 
 /**
- * Makes a waiting caller install one instruction that allows all instead of its program: the kernel then counts a filter on its threads,
- * and nothing is denied by it.
+ * Makes a waiting caller install a program that allows all instead of its own, whose first instruction is replaced: the kernel then
+ * counts a filter on its threads, and nothing is denied by it.
  *
- * @returns puts the caller's memory back: to be called when its call is over; harmless where it has ended or executes another program by
- *   then. Undefined where that memory cannot be written; then it is as it was
+ * @param program - what `readInstallation` read there
+ * @returns puts the caller's memory back: to be called when its call is over. What the caller has written there since stays (a stack is
+ *   used again soon), and so does all where it has ended or executes another program. Undefined where it cannot be done
  */
-export function disarmInstallation(tid: number, call: InstallationCall): (() => void) | undefined {
+export function disarmInstallation(tid: number, call: InstallationCall, program: Program): (() => void) | undefined {
+  // Something that is stored first may be loaded later, where the kernel's checker misses it.
+  if (!isAcceptable([ALLOW, ...program.slice(1)])) return undefined;
   const memory = ProcessMemory.open(tid);
-  const place = memory && readPlace(memory, call);
-  const saved = place && memory?.read(place.pointer, ALLOW.length);
-  const undo = (): void => {
-    if (saved && place) {
-      memory?.write(place.pointer, saved);
-      memory?.write(call.address, u16(place.count));
-    }
+  const pointer = memory && readPlace(memory, call)?.pointer;
+  const bytes = encodeProgram([ALLOW]);
+  const saved = pointer === undefined ? undefined : memory?.read(pointer, bytes.length);
+  if (memory === undefined || pointer === undefined || saved === undefined || !memory.write(pointer, bytes)) {
     memory?.close();
+    return undefined;
+  }
+  return () => {
+    const now = memory.read(pointer, bytes.length);
+    if (now !== undefined && Buffer.from(now).equals(bytes)) memory.write(pointer, saved);
+    memory.close();
   };
-  if (saved && place && memory?.write(place.pointer, ALLOW) && memory.write(call.address, u16(1))) return undo;
-  undo();
-  return undefined;
-}
-
-function u16(value: number): Uint8Array {
-  return Uint8Array.of(value & 0xff, value >> 8);
 }
 
 function isAcceptable(program: Program): boolean {

@@ -83,6 +83,15 @@ test('a 32-bit program', { skip: skip || cannotCompile('-m32') }, () => {
   ]);
 });
 
+test('children have the filters of the thread that made them, when it made them', { skip }, () => {
+  const build = { name: 'forking', tool: 'gcc', flags: ['-pthread'] };
+  const command = [buildProgram(build, 'forking.c', folder).path];
+  assert.equal(runCommand(command).stdout, 'wrong 0\n');
+  const explained = explain(command);
+  assert.equal(explained.stdout, 'wrong 0\n');
+  assert.match(explained.stderr, /"event":"filters","installed":44,"approximate":false/);
+});
+
 test('a filter with a listener gets EBUSY, as below any other listener', { skip }, () => {
   assert.equal(explain([installer(), 'listener', 'uname', 'mode']).stdout, 'listener -16\nuname 0\nmode 0\n');
 });
@@ -226,12 +235,12 @@ test('a child that may have several sets of filters is given the most, and that 
     context.after(() => process.kill());
     return process.pid as number;
   };
-  filters.beforeClone(process.pid);
+  filters.beforeClone(process.pid, false);
   assert.equal(filters.programsOf(child()).length, 1);
-  filters.beforeClone(process.pid);
+  filters.beforeClone(process.pid, false);
   assert.equal(filters.install(process.pid, returning(2), 0), 0);
   assert.equal(filters.isApproximate, false);
-  filters.beforeClone(process.pid);
+  filters.beforeClone(process.pid, false);
   assert.equal(filters.programsOf(child()).length, 2);
   assert.equal(filters.isApproximate, true);
 });
