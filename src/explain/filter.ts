@@ -16,7 +16,7 @@ import {
 export const KILL_NR = 0x5e1c1d;
 export const KILL_THREAD_NR = 0x5e1c1c;
 
-/** Actions that Selkie answers in the kernel's place. kill_thread and trap stay the kernel's: nobody else can do the same. */
+/** Actions that Selkie answers in the kernel's place where only denials are notified. kill_thread and trap stay the kernel's. */
 const ANSWERED: ReadonlySet<number> = new Set([
   SECCOMP_RET_ERRNO,
   SECCOMP_RET_TRACE,
