@@ -18,6 +18,7 @@ await build({
     cli: `${root}src/cli/main.ts`,
     worker: `${root}src/observe/worker.ts`,
     'explain-worker': `${root}src/explain/worker.ts`,
+    'lift-worker': `${root}src/lift/worker.ts`,
   },
   outdir: `${root}dist`,
   chunkNames: 'chunks/[name]-[hash]',

@@ -18,8 +18,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'explain',
-    usage: '-p POLICY [--json] CMD...',
-    summary: 'run a command under a policy and explain what is denied',
+    usage: '[-p POLICY] [--own-filters] [--json] CMD...',
+    summary: 'run a command and explain what a policy, or its own filter, denies',
     kind: 'command',
     load: () => import('./commands/explain.ts'),
   },
@@ -71,6 +71,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'what this machine, container or sandbox permits, and which commands work here',
     kind: 'tool',
     load: () => import('./commands/doctor.ts'),
+  },
+  {
+    name: 'ps',
+    usage: '[--all] [--json]',
+    summary: 'the processes of this machine, and which filters they have',
+    kind: 'tool',
+    load: () => import('./commands/ps.ts'),
   },
   {
     name: 'sets',

@@ -26,6 +26,8 @@ export interface Explanation {
   readonly source: string | undefined;
   readonly caller: string | undefined;
   readonly thread: 'main' | 'other';
+  /** Whose filter denies it: the policy's, or one that the program installed itself. */
+  readonly filter: 'policy' | 'own';
   /** What would permit the call: a rule, or an ABI to list. */
   readonly permit: string;
   /** `@go` where that set has the call and the caller is Go: it holds all that the runtime may need in any run. */
@@ -34,7 +36,7 @@ export interface Explanation {
 
 /** Explains a denial. `arches` are those that the policy is compiled for. */
 export function explain(
-  { data, action, exe, site, isMainThread, count }: Denial,
+  { data, action, by, exe, site, isMainThread, count }: Denial,
   arches: readonly string[],
 ): Explanation {
   const arch = abiOf(data.arch, data.nr) ?? 'x86_64';
@@ -51,19 +53,21 @@ export function explain(
     source: isLauncher ? undefined : site.source,
     caller: isLauncher ? undefined : site.caller,
     thread: isMainThread ? 'main' : 'other',
-    floor: site.isGo && FLOORS.go.some((call) => call.name === name) ? '@go' : undefined,
-    permit: arches.includes(arch) ? `allow ${rule}` : `add ${arch} to arches`,
+    filter: by,
+    floor: by === 'policy' && site.isGo && FLOORS.go.some((call) => call.name === name) ? '@go' : undefined,
+    permit: by === 'own' || arches.includes(arch) ? `allow ${rule}` : `add ${arch} to arches`,
   };
 }
 
 /** One line, such as `denied exit_group(0) → EPERM ×1 in makeTheFolder at runtime.exit (runtime/sys_linux_amd64.s:54), thread main; ...`. */
 export function explanationLine(explanation: Explanation): string {
   const { call, answer, count, program, function: name, module, source, caller, thread, permit, floor } = explanation;
+  const whose = explanation.filter === 'own' ? ' in the filter that the program brings' : '';
   const hint = floor === undefined ? '' : `, or "${floor}" for all that its runtime may need`;
   const where = source ?? module;
   const from = caller === undefined ? '' : `, called by ${caller}`;
   const place = `in ${program} at ${name}${where === '' ? '' : ` (${where})`}${from}, thread ${thread}`;
-  return `denied ${call} → ${answer} ×${count} ${place}; to permit it: ${permit}${hint}`;
+  return `denied ${call} → ${answer} ×${count} ${place}; to permit it: ${permit}${whose}${hint}`;
 }
 
 function answerOf(action: number, arch: ArchName): string {

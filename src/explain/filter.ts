@@ -1,5 +1,5 @@
 import { checkProgram } from '../bpf/check.ts';
-import type { Program } from '../bpf/instruction.ts';
+import type { Instruction, Program } from '../bpf/instruction.ts';
 import { BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W } from '../bpf/opcode.ts';
 import {
   OFFSET_NR,
@@ -13,11 +13,12 @@ import {
   SECCOMP_RET_USER_NOTIF,
 } from '../facts/seccomp.ts';
 
-/** The number of our own call by which a kill is carried out: one that no kernel has, in no ABI. */
+/** The numbers of our own calls by which a kill is carried out: ones that no kernel has, in no ABI. */
 export const KILL_NR = 0x5e1c1d;
+export const KILL_THREAD_NR = 0x5e1c1c;
 
 /**
- * Actions that Selkie answers in the kernel's place. kill_thread and trap stay the kernel's: nobody else can do the same. A notified call
+ * Actions that Selkie answers in the kernel's place where only denials are notified. kill_thread and trap stay the kernel's: a notified call
  * cannot be handed back, so that the kernel would have to be made to do it by another call behind it, and that call is in text that other
  * threads run too (kill_thread must leave them alone), and in the siginfo that a handler of SIGSYS is told (trap).
  */
@@ -36,16 +37,37 @@ const PROBE_ANSWER = (SECCOMP_RET_ERRNO | PROBE_ERRNO) >>> 0;
  * @throws {ProgramError} `program_too_long`
  */
 export function explainingProgram(program: Program): Program {
-  const notifying = program.map((instruction) =>
-    (instruction.code & 0x1f) === (BPF_RET | BPF_K) && isAnswered(instruction.k)
-      ? { ...instruction, k: SECCOMP_RET_USER_NOTIF }
-      : instruction,
-  );
+  return withKills(notifying(program, (action) => ANSWERED.has((action & SECCOMP_RET_ACTION_FULL) >>> 0)));
+}
+
+/**
+ * The program that notifies every call, for programs that bring filters of their own: what those will deny is not known when it is installed.
+ * The probe call alone is answered by the kernel; KILL_NR and KILL_THREAD_NR kill.
+ *
+ * @param program - one that answers the probe call
+ * @throws {ProgramError} `program_too_long`
+ */
+export function notifyingProgram(program: Program): Program {
+  return withKills(notifying(program, () => true));
+}
+
+function notifying(program: Program, isAnswered: (action: number) => boolean): Program {
+  return program.map((instruction) => {
+    const { code, k } = instruction;
+    const changes = code === (BPF_RET | BPF_K) && k >>> 0 !== PROBE_ANSWER && isAnswered(k);
+    return changes ? { ...instruction, k: SECCOMP_RET_USER_NOTIF } : instruction;
+  });
+}
+
+function withKills(program: Program): Program {
+  const row = (code: number, k: number, jf = 0): Instruction => ({ code, jt: 0, jf, k });
   const result = [
-    { code: BPF_LD | BPF_W | BPF_ABS, jt: 0, jf: 0, k: OFFSET_NR },
-    { code: BPF_JMP | BPF_JEQ | BPF_K, jt: 0, jf: 1, k: KILL_NR },
-    { code: BPF_RET | BPF_K, jt: 0, jf: 0, k: SECCOMP_RET_KILL_PROCESS },
-    ...notifying,
+    row(BPF_LD | BPF_W | BPF_ABS, OFFSET_NR),
+    row(BPF_JMP | BPF_JEQ | BPF_K, KILL_NR, 1),
+    row(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+    row(BPF_JMP | BPF_JEQ | BPF_K, KILL_THREAD_NR, 1),
+    row(BPF_RET | BPF_K, SECCOMP_RET_KILL_THREAD),
+    ...program,
   ];
   checkProgram(result);
   return result;
@@ -63,7 +85,3 @@ const UNTOLD = [
   [SECCOMP_RET_KILL_THREAD, 'kill_thread'],
   [SECCOMP_RET_TRAP, 'trap'],
 ] as const;
-
-function isAnswered(action: number): boolean {
-  return action >>> 0 !== PROBE_ANSWER && ANSWERED.has((action & SECCOMP_RET_ACTION_FULL) >>> 0);
-}

@@ -1,30 +1,22 @@
 import type { Program } from '../bpf/instruction.ts';
-import { interpret } from '../bpf/interpret.ts';
-import {
-  SECCOMP_RET_ACTION_FULL,
-  SECCOMP_RET_DATA,
-  SECCOMP_RET_ERRNO,
-  SECCOMP_RET_KILL_PROCESS,
-  type SeccompData,
-} from '../facts/seccomp.ts';
-import {
-  NOTIF_OFFSET_ARCH,
-  NOTIF_OFFSET_ARGS,
-  NOTIF_OFFSET_IP,
-  NOTIF_OFFSET_NR,
-  NOTIF_OFFSET_PID,
-} from '../kernel/abi.ts';
+import { interpretStack } from '../bpf/stack.ts';
+import type { SeccompData } from '../facts/seccomp.ts';
 import type { Listener } from '../kernel/notify.ts';
 import { executableOf, processStatus } from '../kernel/process.ts';
 import { type CallSite, CallSites } from '../observe/call-site.ts';
+import { notifiedData } from '../observe/notified.ts';
 import type { CallServer } from '../observe/receive.ts';
-import { killCaller } from './kill.ts';
+import { type Answer, carryOut, isPermitted } from './carry-out.ts';
+import { Emulator } from './emulate.ts';
+import { OwnFilters } from './own-filters.ts';
 
 /** Denied calls of one kind: same call, answer, place and thread; `data` is the first of them. */
 export interface Denial {
   readonly data: SeccompData;
   /** SECCOMP_RET_* with its data, unsigned 32 bits. */
   readonly action: number;
+  /** Whose filter it is: the policy's, or one that the program brought. */
+  readonly by: 'policy' | 'own';
   /** Path of the executable; undefined where the kernel refuses. */
   readonly exe: string | undefined;
   readonly site: CallSite;
@@ -32,20 +24,40 @@ export interface Denial {
   count: number;
 }
 
-const ENOSYS = 38;
+/** What was seen. */
+export interface Denials {
+  readonly denials: readonly Denial[];
+  /** How many filters programs installed, as they believe. */
+  readonly ownFilters: number;
+  /** See OwnFilters. */
+  readonly isApproximate: boolean;
+}
 
-/** Answers denied calls exactly as the policy's program says, and notes where they came from. */
-export class ExplainServer implements CallServer<readonly Denial[]> {
-  readonly #program: Program;
+/** How calls are decided. */
+export interface Rules {
+  /** The policy's program, or one that permits all. */
+  readonly program: Program;
+  /** `denied`: only what the policy denies is notified. `all`: all calls are, and filters of programs count too. */
+  readonly notified: 'denied' | 'all';
+  readonly hasPolicy: boolean;
+}
+
+/** Answers denied calls exactly as the programs that decide say, and notes where they came from. */
+export class ExplainServer implements CallServer<Denials> {
+  readonly #rules: Rules;
   readonly #tell: (denial: Denial) => void;
   readonly #sites = new CallSites();
   readonly #denials = new Map<string, Denial>();
+  readonly #own: OwnFilters;
+  readonly #emulator: Emulator;
   #listener: Listener | undefined;
 
-  /** `program` decides; `tell` gets every denial that is new in its kind, before it is answered. */
-  constructor(program: Program, tell: (denial: Denial) => void) {
-    this.#program = program;
+  /** `tell` gets every denial that is new in its kind, before it is answered. */
+  constructor(rules: Rules, tell: (denial: Denial) => void) {
+    this.#rules = rules;
     this.#tell = tell;
+    this.#own = new OwnFilters(rules.program);
+    this.#emulator = new Emulator(this.#own, rules.hasPolicy);
   }
 
   begin(listener: Listener): void {
@@ -54,52 +66,57 @@ export class ExplainServer implements CallServer<readonly Denial[]> {
   }
 
   serve(call: DataView): void {
-    const tid = call.getUint32(NOTIF_OFFSET_PID, true);
-    const data = dataOf(call);
-    const { action } = interpret(this.#program, data);
-    this.#note(tid, data, action);
-    const kind = (action & SECCOMP_RET_ACTION_FULL) >>> 0;
-    const answer = (errno: number): void => {
-      this.#listener?.answer(0n, errno, call);
+    const { tid, data } = notifiedData(call);
+    this.#emulator.sawCall(tid);
+    const { program, notified } = this.#rules;
+    const programs = notified === 'all' ? this.#own.programsOf(tid) : [program];
+    const { action, decidedBy } = interpretStack(programs, data);
+    const answer: Answer = (errno, value = 0n) => {
+      this.#listener?.answer(value, errno, call);
     };
-    if (kind === SECCOMP_RET_KILL_PROCESS) killCaller(tid, data, answer);
-    // notify and trace without a listener or tracer are ENOSYS (seccomp(2)).
-    else answer(kind === SECCOMP_RET_ERRNO ? action & SECCOMP_RET_DATA : ENOSYS);
+    if (isPermitted(action)) {
+      this.#permit(tid, data, answer, call);
+      return;
+    }
+    this.#note(tid, data, action, decidedBy === programs.length - 1 ? 'policy' : 'own');
+    carryOut(tid, data, action, answer);
   }
 
   beforeWait(): void {}
 
   drop(): void {}
 
-  end(): void {}
-
-  result(): readonly Denial[] {
-    return [...this.#denials.values()];
+  end(): void {
+    this.#emulator.end();
   }
 
-  #note(tid: number, data: SeccompData, action: number): void {
+  result(): Denials {
+    const { installed, isApproximate } = this.#own;
+    return { denials: [...this.#denials.values()], ownFilters: installed, isApproximate };
+  }
+
+  /** By registers alone, so that it does not matter what other threads do meanwhile. */
+  #permit(tid: number, data: SeccompData, answer: Answer, call: DataView): void {
+    const result = this.#emulator.resultOf(tid, data);
+    if (result === undefined) this.#listener?.continue(call);
+    else if (result < 0) answer(-result);
+    else answer(0, BigInt(result));
+  }
+
+  #note(tid: number, data: SeccompData, action: number, by: Denial['by']): void {
     const exe = executableOf(tid);
     const isMainThread = processStatus(tid)?.tgid === tid;
     const found = this.#sites.find(tid, data, exe);
     // Its id may be another's by now, and so what was read.
     const site = this.#listener?.isValid() ? found : { module: undefined, function: undefined };
-    const key = JSON.stringify([data.arch, data.nr, action, exe, isMainThread, site]);
+    const key = JSON.stringify([data.arch, data.nr, action, by, exe, isMainThread, site]);
     const known = this.#denials.get(key);
     if (known) {
       known.count += 1;
       return;
     }
-    const denial = { data, action, exe, site, isMainThread, count: 1 };
+    const denial = { data, action, by, exe, site, isMainThread, count: 1 };
     this.#denials.set(key, denial);
     this.#tell(denial);
   }
-}
-
-function dataOf(call: DataView): SeccompData {
-  return {
-    nr: call.getUint32(NOTIF_OFFSET_NR, true),
-    arch: call.getUint32(NOTIF_OFFSET_ARCH, true),
-    instructionPointer: call.getBigUint64(NOTIF_OFFSET_IP, true),
-    args: [0, 1, 2, 3, 4, 5].map((index) => call.getBigUint64(NOTIF_OFFSET_ARGS + 8 * index, true)),
-  };
 }

@@ -1,9 +1,13 @@
 import { decodeProgram } from '../bpf/codec.ts';
 import type { ReceiveOptions } from '../observe/protocol.ts';
 import { runWorker } from '../observe/run-worker.ts';
-import { type Denial, ExplainServer } from './server.ts';
+import { type Denial, type Denials, ExplainServer, type Rules } from './server.ts';
 
-/** The worker thread of `run --explain`. `program` is the policy's, encoded. */
-runWorker<ReceiveOptions & { readonly program: Uint8Array }, readonly Denial[], Denial>(
-  ({ program }, tell) => new ExplainServer(decodeProgram(program), tell),
+/** What the worker is given; `program` is the policy's, encoded. */
+export type ExplainWorkerOptions = Omit<Rules, 'program'> & { readonly program: Uint8Array };
+
+/** The worker thread of `explain`. */
+runWorker<ReceiveOptions & ExplainWorkerOptions, Denials, Denial>(
+  ({ program, notified, hasPolicy }, tell) =>
+    new ExplainServer({ program: decodeProgram(program), notified, hasPolicy }, tell),
 );

@@ -23,6 +23,7 @@ export const NR = {
   getpgid: 121,
   prctl: 157,
   exit_group: 231,
+  tgkill: 234,
   unshare: 272,
   eventfd2: 290,
   perf_event_open: 298,
@@ -44,6 +45,10 @@ export const PR_SET_NO_NEW_PRIVS = 38;
 export const PR_GET_NO_NEW_PRIVS = 39;
 export const PR_GET_SECCOMP = 21;
 export const PR_SET_SECCOMP = 22;
+/** include/uapi/linux/seccomp.h: modes of PR_SET_SECCOMP and PR_GET_SECCOMP. */
+export const SECCOMP_MODE_DISABLED = 0;
+export const SECCOMP_MODE_STRICT = 1;
+export const SECCOMP_MODE_FILTER = 2;
 
 /** include/uapi/linux/seccomp.h: operations of seccomp(2). */
 export const SECCOMP_SET_MODE_STRICT = 0;
@@ -81,6 +86,21 @@ export const NOTIF_OFFSET_ARCH = 20;
 export const NOTIF_OFFSET_IP = 24;
 export const NOTIF_OFFSET_ARGS = 32;
 export const NOTIF_RESP_SIZE = 24;
+
+/** include/uapi/linux/ptrace.h */
+export const PTRACE_CONT = 7;
+export const PTRACE_GETREGS = 12;
+export const PTRACE_SETREGS = 13;
+export const PTRACE_DETACH = 17;
+export const PTRACE_SETSIGINFO = 0x4203;
+export const PTRACE_SEIZE = 0x4206;
+export const PTRACE_INTERRUPT = 0x4207;
+export const PTRACE_SECCOMP_GET_FILTER = 0x420c;
+export const PTRACE_EVENT_STOP = 128;
+
+/** include/uapi/linux/wait.h: options of wait4(2). */
+export const WNOHANG = 1;
+export const WALL = 0x4000_0000;
 
 /** include/uapi/asm-generic/poll.h */
 export const POLLIN = 1;

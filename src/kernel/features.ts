@@ -112,7 +112,7 @@ function notificationRows(answers: Answers<ProbeName>): readonly Row[] {
 }
 
 function processRows(answers: Answers<ProbeName>, view: View | undefined): readonly Row[] {
-  const seen = (what: keyof View): Judgement =>
+  const seen = (what: Exclude<keyof View, 'filtersRefused'>): Judgement =>
     view === undefined ? ['unknown', 'not tried'] : [view[what] ? 'yes' : 'no'];
   return [
     ['execution from memory (memfd)', '3.17', memoryExecution(answers)],
@@ -124,7 +124,13 @@ function processRows(answers: Answers<ProbeName>, view: View | undefined): reado
     ['/proc/PID/mem of a child, to read', undefined, seen('memoryRead')],
     ['/proc/PID/mem of a child, to write', undefined, seen('memoryWrite')],
     ['/proc/PID/syscall of a child', '2.6.28', seen('syscallFile')],
+    ['filters of a process (pid:N)', '4.4', filtersSeen(view)],
   ];
+}
+
+function filtersSeen(view: View | undefined): Judgement {
+  if (view === undefined) return ['unknown', 'not tried'];
+  return view.filtersRefused === undefined ? ['yes'] : ['no', view.filtersRefused];
 }
 
 function privilegeRows(answers: Answers<ProbeName>, place: Place): readonly Row[] {

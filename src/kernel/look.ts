@@ -1,8 +1,13 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { SelkieError } from '../base/errors.ts';
+import { launcherElf } from '../elf/stubs/launcher-x86-64.ts';
 import { sleeperElf } from '../elf/stubs/prober-x86-64.ts';
 import { BASE } from '../elf/stubs/static-x86-64.ts';
+import { SECCOMP_MODE_FILTER } from './abi.ts';
+import { filtersOf } from './filters.ts';
 import { ProcessMemory, readMemory } from './process.ts';
+import { taskStatus } from './task-status.ts';
 import type { TrialFiles } from './trial-files.ts';
 
 /** What this process may see of a child, tried on one: it decides how much a recording can tell of dynamic programs and call sites. */
@@ -14,26 +19,56 @@ export interface View {
   readonly memoryWrite: boolean;
   /** /proc/PID/syscall: stack pointer and instruction pointer. */
   readonly syscallFile: boolean;
+  /** Why the filters of a process cannot be read; undefined: they can. */
+  readonly filtersRefused: string | undefined;
 }
 
 const ELF_MAGIC = '7f454c46';
 const SEEN_SIZE = 16;
 
-/** Starts a process that sleeps, looks into it, and ends it. Not where a filter kills for these calls: it would kill this process. */
-export async function lookIntoChild(files: TrialFiles): Promise<View> {
-  const child = spawn(files.add('sleeper', sleeperElf()), [], { stdio: 'ignore', env: {} });
+/**
+ * Starts processes that sleep, looks into them, and ends them. Not where a filter kills for these calls: it would kill this process.
+ *
+ * @param filter - one that permits all and answers the probe call, encoded
+ */
+export async function lookIntoChild(files: TrialFiles, filter: Uint8Array): Promise<View> {
+  const sleeper = files.add('sleeper', sleeperElf());
+  const launcher = files.add('launcher', launcherElf(filter, { path: sleeper, argv: ['sleeper'] }));
+  const filtersRefused = await withChild(launcher, refusalOfFilters, 'it could not be started');
+  return { ...(await withChild(sleeper, look, NOTHING_SEEN)), filtersRefused };
+}
+
+type Seen = Omit<View, 'filtersRefused'>;
+const NOTHING_SEEN: Seen = { processVmReadv: false, memoryRead: false, memoryWrite: false, syscallFile: false };
+
+async function withChild<T>(path: string, action: (pid: number) => T | Promise<T>, otherwise: T): Promise<T> {
+  const child = spawn(path, [], { stdio: 'ignore', env: {} });
   const gone = new Promise((resolve) => {
     child.once('exit', resolve);
     child.once('error', resolve);
   });
   const { pid } = child;
-  const view = pid === undefined ? undefined : look(pid);
+  const seen = pid === undefined ? otherwise : await action(pid);
   child.kill('SIGKILL');
   await gone;
-  return view ?? { processVmReadv: false, memoryRead: false, memoryWrite: false, syscallFile: false };
+  return seen;
 }
 
-function look(pid: number): View {
+const INSTALL_MS = 500;
+
+/** Reads the filters of a process that installs one. @returns why that failed */
+async function refusalOfFilters(pid: number): Promise<string | undefined> {
+  for (let waited = 0; waited < INSTALL_MS && taskStatus(pid)?.mode !== SECCOMP_MODE_FILTER; waited += 1)
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  try {
+    return filtersOf(pid).length > 0 ? undefined : 'a trial process had none';
+  } catch (error) {
+    if (!(error instanceof SelkieError)) throw error;
+    return error.message.replace(/^Cannot [^:]*: /, '');
+  }
+}
+
+function look(pid: number): Seen {
   const isElf = (bytes: Uint8Array | undefined) =>
     bytes !== undefined && Buffer.from(bytes.subarray(0, 4)).toString('hex') === ELF_MAGIC;
   const memory = ProcessMemory.open(pid);

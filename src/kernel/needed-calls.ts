@@ -14,7 +14,7 @@ const SOCK_SEQPACKET = 5;
 const EMPTY: ProbeArgument = { bytes: Uint8Array.of(0) };
 
 /** What Selkie does in the kernel. */
-export type Command = 'record' | 'run' | 'seal' | 'confine' | 'explain';
+export type Command = 'record' | 'run' | 'seal' | 'confine' | 'explain' | 'lift';
 
 /** A call that Selkie makes, in a form that does nothing, and what a kernel answers when no filter is in between. */
 export interface NeededCall {
@@ -33,9 +33,9 @@ const ECHILD = 10;
 const EFAULT = 14;
 const EINVAL = 22;
 
-const ALL: readonly Command[] = ['record', 'run', 'seal', 'confine', 'explain'];
-const FROM_MEMORY: readonly Command[] = ['record', 'run', 'explain'];
-const SUPERVISING: readonly Command[] = ['record', 'explain'];
+const ALL: readonly Command[] = ['record', 'run', 'seal', 'confine', 'explain', 'lift'];
+const FROM_MEMORY: readonly Command[] = ['record', 'run', 'explain', 'lift'];
+const SUPERVISING: readonly Command[] = ['record', 'explain', 'lift'];
 
 function needed(
   commands: readonly Command[],
@@ -73,6 +73,7 @@ export const NEEDED_CALLS: Readonly<Record<string, NeededCall>> = {
   'prctl(PR_SET_PDEATHSIG)': needed([], [], NR.prctl, [PR_SET_PDEATHSIG, 0]),
   'prctl(PR_SET_CHILD_SUBREAPER)': needed([], [], NR.prctl, [PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0]),
   pread64: needed([], SUPERVISING, NR.pread64, [-1, 0, 0, 0], EBADF),
-  pwrite64: needed([], SUPERVISING, NR.pwrite64, [-1, 0, 0, 0], EBADF),
+  pwrite64: needed([], ['record', 'explain'], NR.pwrite64, [-1, 0, 0, 0], EBADF),
   process_vm_readv: needed([], [], NR.process_vm_readv, [-1, 0, 0, 0, 0, 1], EINVAL),
+  ptrace: needed([], [], NR.ptrace, [abi.PTRACE_SEIZE, NO_PROCESS, 0, 0], ESRCH),
 };

@@ -120,7 +120,6 @@ const execute = (program: Uint8Array, flags: number): ProbeStep[] => [
 
 const I386_GETPID = 20;
 const X32_BIT = 0x4000_0000;
-const PTRACE_SEIZE = 0x4206;
 const CLONE_NEWUSER = 0x1000_0000;
 const LANDLOCK_CREATE_RULESET_VERSION = 1;
 const NOBODY = 65534;
@@ -204,7 +203,7 @@ export function probesFor({ trial, launcher, filter: program }: ProbePrograms): 
       call(NR.pidfd_getfd, { result: 1 }, 1, 0),
       ...endPeer,
     ],
-    ptrace: [{ start: 'process' }, call(NR.ptrace, PTRACE_SEIZE, 'peer', 0, 0), ...endPeer],
+    ptrace: [{ start: 'process' }, call(NR.ptrace, abi.PTRACE_SEIZE, 'peer', 0, 0), ...endPeer],
     ia32: [{ nr: I386_GETPID, entry: 'int80' }],
     x32: [call(NR.getpid + X32_BIT)],
     userNamespace: [call(NR.unshare, CLONE_NEWUSER)],

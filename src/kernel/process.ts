@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { NR } from './abi.ts';
 import { addressOf, mustSyscall, trySyscall } from './libc.ts';
 
@@ -88,6 +88,20 @@ export function executableOf(pid: number): string | undefined {
     return readlinkSync(`/proc/${pid}/exe`);
   } catch {
     return undefined;
+  }
+}
+
+/** The first 64 bytes of the running executable, an ELF header; undefined where refused. */
+export function executableHeader(pid: number): Uint8Array | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openSync(`/proc/${pid}/exe`, 'r');
+    const header = new Uint8Array(64);
+    return readSync(fd, header, 0, header.length, 0) === header.length ? header : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }
 

@@ -6,6 +6,9 @@ import { compilePolicy } from '../compile/compile-policy.ts';
 import { inspectElf, isElf } from '../elf/seal.ts';
 import type { ArchName } from '../facts/arches.ts';
 import type { ProfileOptions } from '../formats/oci/select.ts';
+import { filtersOf } from '../kernel/filters.ts';
+import { executableHeader } from '../kernel/process.ts';
+import { taskStatus, threadsOf } from '../kernel/task-status.ts';
 import type { Policy } from '../policy/model.ts';
 import { parsePolicy } from '../policy/parse.ts';
 import { nativeArch } from './native.ts';
@@ -14,9 +17,10 @@ import { readSource, sourceName } from './source.ts';
 
 /** A filter, wherever it came from. */
 export interface LoadedFilter {
-  readonly kind: 'policy' | 'sealed' | 'program';
-  readonly program: Program;
-  /** Absent for a raw program. */
+  readonly kind: 'policy' | 'sealed' | 'program' | 'process';
+  /** The programs that are in force together, newest first: one, but none or several for a process. */
+  readonly stack: readonly Program[];
+  /** Absent for a raw program and a process. */
   readonly policy?: Policy;
   /** ABI whose names are used to show it. */
   readonly arch: ArchName;
@@ -57,13 +61,18 @@ function decodeText(bytes: Uint8Array, source: string): string {
   }
 }
 
+const PROCESS = /^pid:([1-9]\d{0,9})$/;
+
 /**
- * The one loader of all commands: a policy file, a seccomp profile, a sealed binary or a raw BPF program. A raw program always contains a NUL byte
- * (every `ret` has jt = jf = 0), a policy never does.
+ * The one loader of all commands: a policy file, a seccomp profile, a sealed binary, a raw BPF program, or what is in force on a process
+ * (`pid:N`). A raw program always contains a NUL byte (every `ret` has jt = jf = 0), a policy never does.
  *
  * @throws {UsageError | PolicyError | ProgramError | ElfError}
+ * @throws {UnsupportedError} as `filtersOf`
  */
 export function loadFilter(source: string): LoadedFilter {
+  const pid = PROCESS.exec(source)?.[1];
+  if (pid !== undefined) return fromProcess(Number(pid));
   const bytes = readSource(source);
   if (isElf(bytes)) return fromSealed(bytes, source);
   if (bytes.includes(0)) return fromProgram(bytes);
@@ -72,17 +81,17 @@ export function loadFilter(source: string): LoadedFilter {
   return { kind: 'policy', policy, ...compiled(policy), ...(notes && { notes }) };
 }
 
-function compiled(policy: Policy): { program: Program; arch: ArchName; notes: readonly string[] } {
+function compiled(policy: Policy): { stack: readonly Program[]; arch: ArchName; notes: readonly string[] } {
   const arches = policy.arches ?? [nativeArch()];
   const { program, notes } = compilePolicy(policy, { arches });
   const said = policy.arches ? notes : [`no arches in the policy: compiled for ${arches[0]}`, ...notes];
-  return { program, arch: arches[0] as ArchName, notes: said };
+  return { stack: [program], arch: arches[0] as ArchName, notes: said };
 }
 
 function fromProgram(bytes: Uint8Array): LoadedFilter {
   const program = decodeProgram(bytes);
   checkProgram(program);
-  return { kind: 'program', program, arch: nativeArch(), notes: [] };
+  return { kind: 'program', stack: [program], arch: nativeArch(), notes: [] };
 }
 
 function fromSealed(bytes: Uint8Array, source: string): LoadedFilter {
@@ -92,5 +101,32 @@ function fromSealed(bytes: Uint8Array, source: string): LoadedFilter {
     throw new UsageError('not_sealed', message);
   }
   const policy = parsePolicy(sealed.policyText, { file: `${source} (sealed policy)` });
-  return { kind: 'sealed', program: decodeProgram(sealed.program), policy, arch: 'x86_64', notes: [] };
+  return { kind: 'sealed', stack: [decodeProgram(sealed.program)], policy, arch: 'x86_64', notes: [] };
+}
+
+/** In force on a process, or on one of its threads by its id. */
+function fromProcess(pid: number): LoadedFilter {
+  const stack = filtersOf(pid).map((program) => decodeProgram(program));
+  const none = stack.length === 0 ? [`process ${pid} has no filter: every call is allowed`] : [];
+  return { kind: 'process', stack, arch: processArch(pid), notes: [...none, ...otherThreads(pid, stack.length)] };
+}
+
+/** Filters belong to threads; those of one that is alone with its filters would be overlooked. */
+function otherThreads(pid: number, count: number): readonly string[] {
+  const others = threadsOf(pid).filter((tid) => {
+    const status = taskStatus(tid);
+    return status !== undefined && status.state !== 'Z' && (status.filters ?? count) !== count;
+  });
+  if (others.length === 0) return [];
+  return [`other threads of process ${pid} have another number of filters: see pid:${others[0]}`];
+}
+
+const EM_386 = 3;
+const ELFCLASS32 = 1;
+
+/** The ABI that its executable is made for. */
+function processArch(pid: number): ArchName {
+  const header = executableHeader(pid);
+  if (header?.[4] !== ELFCLASS32) return nativeArch();
+  return header[18] === EM_386 ? 'i386' : 'x32';
 }

@@ -38,7 +38,7 @@ test('doctor on a dyno: what is refused is listed, and commands work all the sam
   const report = examine(placed('a dyno'), scratchFolder(context));
   assert.deepEqual(
     report.refused.map(({ call }) => call),
-    ['process_vm_readv'],
+    ['process_vm_readv', 'ptrace'],
   );
   const answer = (name: string) => report.features.find((feature) => feature.name === name)?.answer;
   assert.equal(answer('ptrace of a child'), 'no');
@@ -53,7 +53,7 @@ test('doctor: a line for every command, soon, and nothing of it stays', (context
   const { status, stdout } = selkie(['doctor'], { env: { ...process.env, TMPDIR: folder } });
   const elapsedMs = performance.now() - start;
   assert.deepEqual([readdirSync(folder), processesOf(folder)], [[], []]);
-  for (const command of ['record', 'run', 'seal', 'confine', 'explain'])
+  for (const command of ['record', 'run', 'seal', 'confine', 'explain', 'lift'])
     assert.match(stdout, new RegExp(`^${command} +(works|does not work, because .+; what to do: .+)$`, 'm'));
   assert.ok(status === 0 || status === 1);
   // It takes a quarter of a second; other tests use the processors too.

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { taskStatus } from '../../src/kernel/task-status.ts';
 import type { Place } from './places.ts';
 import { type Finished, ROOT, runCommand, SELKIE, selkie } from './selkie.ts';
 
@@ -56,6 +58,22 @@ import { confine } from '${ROOT}build/src/confine.js';
 confine({ allow: ['@stdio'] });
 `;
 
+/** Collects the filters that /bin/true installs: none. */
+const LIFT = `
+import { collectInstallations } from '${ROOT}build/src/lift/installations.js';
+const { installations, status, error } = await collectInstallations({ command: ['/bin/true'] });
+process.exitCode = status.code === 0 && installations.length === 0 && error === undefined ? 0 : 1;
+`;
+
+/** A process with a filter whose own is read, by Selkie in that place. */
+function canReadFilters(place: Place, folder: string, policy: string): boolean {
+  const victim = spawn(process.execPath, [SELKIE, 'run', '-p', policy, 'sleep', '20'], { stdio: 'ignore' });
+  while (taskStatus(victim.pid as number)?.name !== 'sleep') spawnSync('sleep', ['0.05']);
+  const { status } = runIn(place, [process.execPath, SELKIE, 'disasm', `pid:${victim.pid}`], folder);
+  victim.kill('SIGKILL');
+  return status === 0;
+}
+
 /** Whether the commands really work there: each does its work on /bin/true. */
 export function tryCommands(place: Place, folder: string): Readonly<Record<string, boolean>> {
   const policy = join(folder, 'policy.yaml');
@@ -71,6 +89,7 @@ export function tryCommands(place: Place, folder: string): Readonly<Record<strin
     run: runIn(place, [...node, 'run', '-p', policy, '/bin/true'], folder).status === 0,
     seal: runIn(place, [sealed], folder).status === 0,
     confine: runIn(place, [process.execPath, '--input-type=module', '-e', CONFINE], folder).status === 0,
+    lift: runIn(place, [process.execPath, '--input-type=module', '-e', LIFT], folder).status === 0,
   };
 }
 
@@ -82,5 +101,13 @@ export function compareInPlace(place: Place, folder: string): Report {
     report.commands.filter(({ command }) => command in truth).map(({ command, works }) => [command, works]),
   );
   assert.deepEqual(said, truth, JSON.stringify(report.commands, null, 1));
+  comparePidN(place, folder, report);
   return report;
+}
+
+/** pid:N: what doctor tried on a child, and what it does on a process from outside. Elsewhere that process has another pid. */
+function comparePidN(place: Place, folder: string, report: Report): void {
+  const { answer } = report.features.find(({ name }) => name === 'filters of a process (pid:N)') ?? {};
+  if (answer === 'unknown' || place.hidesOthers) return;
+  assert.equal(answer === 'yes', canReadFilters(place, folder, join(folder, 'policy.yaml')), JSON.stringify(report));
 }

@@ -11,6 +11,8 @@ import { missingTools } from './tools.ts';
 export interface Place {
   readonly name: string;
   readonly skip: false | string;
+  /** Has a pid namespace of its own. */
+  readonly hidesOthers?: boolean;
   /** The words that run a command there; `folder` is writable for everybody. */
   readonly wrap: (command: readonly string[], folder: string) => readonly string[];
 }
@@ -19,7 +21,8 @@ const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
 const BUBBLEWRAP = ['bwrap', '--bind', '/', '/', '--dev', '/dev', '--unshare-all'];
 
 function under(name: string, tool: string, prefix: readonly string[]): Place {
-  return { name, skip: missingTools(tool), wrap: (command) => [...prefix, ...command] };
+  const hidesOthers = ['bwrap', 'firejail', 'unshare'].includes(tool);
+  return { name, skip: missingTools(tool), hidesOthers, wrap: (command) => [...prefix, ...command] };
 }
 
 /** A place below a filter, which must answer the probe call. */

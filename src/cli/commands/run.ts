@@ -42,7 +42,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
     );
   if (parsed.options.explain) {
     const { explainRun } = await import('./explain.ts');
-    return explainRun(parsed.options.policy, parsed.operands, parsed.options.json === true);
+    return explainRun(parsed.operands, parsed.options);
   }
   return runWithPolicy({ policy, command: parsed.operands });
 }

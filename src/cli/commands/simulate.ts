@@ -1,7 +1,10 @@
 import { PolicyError, UsageError } from '../../base/errors.ts';
 import { printReturn } from '../../bpf/disassemble.ts';
-import { interpret } from '../../bpf/interpret.ts';
+import type { Program, SeccompData } from '../../bpf/instruction.ts';
+import type { Outcome } from '../../bpf/interpret.ts';
+import { interpretStack } from '../../bpf/stack.ts';
 import { ARCH_NAMES, type ArchName } from '../../facts/arches.ts';
+import { SECCOMP_RET_ALLOW } from '../../facts/seccomp.ts';
 import { readBounded } from '../../kernel/files.ts';
 import { type LoadedFilter, loadFilter } from '../../load/filter.ts';
 import { parseJsonCall } from '../../policy/call-json.ts';
@@ -14,6 +17,7 @@ import { commandParser, parseWords } from '../parser.ts';
 const EXAMPLE = `
 selkie simulate -p web.yaml 'socket(AF_INET, SOCK_STREAM, 0)' 'execve()'
 echo 'openat(AT_FDCWD, 0x1000, O_RDONLY)' | selkie simulate -p web.sealed
+selkie simulate -p pid:1234 'ptrace()'       what all filters of a process say together; needs CAP_SYS_ADMIN
 `;
 
 interface Options {
@@ -30,7 +34,10 @@ interface Options {
 export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
   const parser = commandParser(entry, EXAMPLE)
     .argument('[calls...]', 'calls; arguments left out are 0')
-    .requiredOption('-p, --policy <filter>', 'a policy, a seccomp profile, a sealed binary or a raw BPF program')
+    .requiredOption(
+      '-p, --policy <filter>',
+      'a policy, a seccomp profile, a sealed binary, a raw BPF program, or pid:N',
+    )
     .option('--arch <name>', `ABI that makes the call: ${ARCH_NAMES.join(', ')}`)
     .option('--json', 'one JSON object with every answer')
     .option('--json-lines', 'calls from standard input, one JSON object a line, and so the answers');
@@ -42,7 +49,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   if (parsed.options.jsonLines) return answerLines(filter, arch, policy, parsed.operands);
   const calls = parsed.operands.length > 0 ? parsed.operands : callLines(policy);
   const answers = calls.map((call) => {
-    const { action, steps } = interpret(filter.program, parseCall(call, arch));
+    const { action, steps } = outcomeOf(filter.stack, parseCall(call, arch));
     return { call, arch, action: printReturn(action, arch), permitted: isPermitted(action), instructions: steps };
   });
   for (const note of filter.notes) say(`note: ${note}`);
@@ -71,7 +78,7 @@ function answerLines(filter: LoadedFilter, arch: ArchName, policy: string, opera
       line += 1;
       if (text.trim() === '') continue;
       const call = parseJsonCall(text, arch);
-      const { action, steps } = interpret(filter.program, call.data);
+      const { action, steps } = outcomeOf(filter.stack, call.data);
       permitted &&= isPermitted(action);
       output += `{"action":"${printReturn(action, call.arch)}","permitted":${isPermitted(action)},"instructions":${steps}}\n`;
       if (output.length < OUTPUT_SIZE) continue;
@@ -85,6 +92,11 @@ function answerLines(filter: LoadedFilter, arch: ArchName, policy: string, opera
     if (output !== '') print(output);
   }
   return permitted ? 0 : 1;
+}
+
+/** A process without filters may do everything. */
+function outcomeOf(stack: readonly Program[], call: SeccompData): Outcome {
+  return stack.length === 0 ? { action: SECCOMP_RET_ALLOW, steps: 0 } : interpretStack(stack, call);
 }
 
 function archNamed(name: string | undefined): ArchName | undefined {

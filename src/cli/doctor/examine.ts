@@ -14,10 +14,12 @@ import {
 } from '../../kernel/features.ts';
 import { isSupportedMachine, libc } from '../../kernel/libc.ts';
 import { lookIntoChild, type View } from '../../kernel/look.ts';
+import type { Command } from '../../kernel/needed-calls.ts';
 import { type Place, readPlace } from '../../kernel/place.ts';
 import { type Answers, askProbes } from '../../kernel/prober.ts';
 import { type ProbeName, probesFor } from '../../kernel/probes.ts';
 import { TrialFiles } from '../../kernel/trial-files.ts';
+import type { ExitStatus } from '../../observe/session.ts';
 import { parsePolicy } from '../../policy/parse.ts';
 
 /** Finds out what works here: the kernel is asked, and each command is tried on a tiny program. */
@@ -34,7 +36,7 @@ export interface Examination {
   readonly refused: readonly RefusedCall[];
   /** undefined: looking could have killed this process. */
   readonly view: View | undefined;
-  readonly faults: { readonly library: Fault; readonly record: Fault; readonly run: Fault; readonly seal: Fault };
+  readonly faults: { readonly [K in 'library' | 'record' | 'lift' | 'run' | 'seal']: Fault };
   /** A trial did not come to an end and is still there. */
   readonly isStuck: boolean;
 }
@@ -79,9 +81,13 @@ async function examineWith(files: TrialFiles, trial: Uint8Array): Promise<Examin
   const library = faultOf(() => libc());
   // These trials make calls in this very process.
   const canLook = library === undefined && !refused.some(({ isDeadly }) => isDeadly);
-  const view = canLook ? await lookIntoChild(files) : undefined;
-  const deadly = refused.find(({ kills }) => kills.includes('record'));
-  const record = library ?? (deadly ? `${deadly.call}: ${deadly.answer}` : await tryRecord(path));
+  const view = canLook ? await lookIntoChild(files, filter) : undefined;
+  const deadly = (command: Command): Fault => {
+    const call = refused.find(({ kills }) => kills.includes(command));
+    return call && `${call.call}: ${call.answer}`;
+  };
+  const record = library ?? deadly('record') ?? (await tryRecord(path));
+  const lift = library ?? deadly('lift') ?? (record === STUCK ? STUCK : await tryLift(path));
   const mode = answers.of('mode').results[0];
   const noNewPrivs = answers.of('noNewPrivs').results[0];
   return {
@@ -91,8 +97,8 @@ async function examineWith(files: TrialFiles, trial: Uint8Array): Promise<Examin
     features: judgeFeatures(answers, place, view),
     refused,
     view,
-    faults: { library, record, run: runFault(answers, place), seal: trySealed(files, trial, filter) },
-    isStuck: record === STUCK,
+    faults: { library, record, lift, run: runFault(answers, place), seal: trySealed(files, trial, filter) },
+    isStuck: record === STUCK || lift === STUCK,
   };
 }
 
@@ -107,24 +113,39 @@ function faultOf(action: () => unknown): Fault {
 
 const STUCK = `a trial did not end within ${RECORD_TIMEOUT_MS / 1000} s`;
 
+/** How a trial command ended. */
+interface Trial {
+  readonly status: ExitStatus;
+  readonly error: Error | undefined;
+}
+
 /** Records the trial program, as `record` does. */
 async function tryRecord(path: string): Promise<Fault> {
   const { observeCommand } = await import('../../record/notify.ts');
+  return inTime(observeCommand({ command: [path, 'x'] }), ({ calls }) => (calls > 0 ? undefined : 'no call was seen'));
+}
+
+/** Looks for filters that the trial program installs, as `lift` does: it installs none. */
+async function tryLift(path: string): Promise<Fault> {
+  const { collectInstallations } = await import('../../lift/installations.ts');
+  return inTime(collectInstallations({ command: [path, 'x'] }), () => undefined);
+}
+
+async function inTime<T extends Trial>(trial: Promise<T>, judge: (ended: T) => Fault): Promise<Fault> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Fault>((resolve) => {
     timer = setTimeout(() => resolve(STUCK), RECORD_TIMEOUT_MS);
   });
-  const recorded = observeCommand({ command: [path, 'x'] }).then(
-    ({ status, calls, error }): Fault => {
-      if (error !== undefined) return error.message;
-      return 'code' in status && status.code === 0 && calls > 0
-        ? undefined
-        : `the trial ended with ${JSON.stringify(status)}`;
+  const ended = trial.then(
+    (result): Fault => {
+      if (result.error !== undefined) return result.error.message;
+      const { status } = result;
+      return 'code' in status && status.code === 0 ? judge(result) : `the trial ended with ${JSON.stringify(status)}`;
     },
     (error: unknown): Fault => (error instanceof Error ? error.message : String(error)),
   );
   try {
-    return await Promise.race([recorded, late]);
+    return await Promise.race([ended, late]);
   } finally {
     clearTimeout(timer);
   }

@@ -28,6 +28,7 @@ export function verdictsOf(examination: Examination): readonly Verdict[] {
     verdict('seal', faults.seal, examination),
     verdict('confine', faults.library ?? threadsFault(examination), examination),
     verdict('explain', faults.record, examination, siteNote(examination)),
+    verdict('lift', faults.lift, examination, processNote(examination)),
   ];
 }
 
@@ -83,13 +84,17 @@ function refusedCall(examination: Examination, command: Command): Cause | undefi
   return { because: `${whoRefuses(examination)} refuses ${refused.call}: ${refused.answer}`, todo: permit(command) };
 }
 
+function needsListener(command: Command): boolean {
+  return command === 'record' || command === 'explain' || command === 'lift';
+}
+
 function whoRefuses({ mode }: Examination): string {
   return mode === 2 ? 'a filter that is on this process already' : 'a filter or a security module';
 }
 
 function permit(command: Command): string {
   const way = 'start this container or sandbox with a profile that permits it';
-  return command === 'record' || command === 'explain' ? `${way}, or do it elsewhere and carry the policy here` : way;
+  return needsListener(command) ? `${way}, or do it elsewhere and carry the policy here` : way;
 }
 
 /** An outer filter says yes to seccomp(2), and nothing is installed. */
@@ -102,7 +107,7 @@ function pretence(examination: Examination, command: Command): Cause | undefined
 }
 
 function noFilters(examination: Examination, command: Command): Cause | undefined {
-  const isSupervising = command === 'record' || command === 'explain' || command === 'run';
+  const isSupervising = command === 'run' || needsListener(command);
   const filters = find(examination, isSupervising ? 'filters' : 'for all threads at once');
   if (filters?.answer === 'yes') return undefined;
   return {
@@ -122,7 +127,7 @@ function memory(examination: Examination, command: Command): Cause | undefined {
 
 function listener(examination: Examination, command: Command): Cause | undefined {
   const own = find(examination, 'a listener of our own');
-  if (own?.answer === 'yes' || (command !== 'record' && command !== 'explain')) return undefined;
+  if (own?.answer === 'yes' || !needsListener(command)) return undefined;
   if (own?.detail === 'EBUSY')
     return {
       because:
@@ -150,4 +155,11 @@ function siteNote({ view }: Examination): string | undefined {
   if (view === undefined) return NOT_LOOKED;
   if (view.syscallFile && (view.memoryRead || view.processVmReadv)) return undefined;
   return 'memory and registers of a child cannot be read: call sites stay unknown';
+}
+
+/** The way that needs no privileges is the command's; the other one is told of. */
+function processNote({ view }: Examination): string | undefined {
+  if (view === undefined) return NOT_LOOKED;
+  if (view.filtersRefused === undefined) return undefined;
+  return `the filters of running processes (pid:N) cannot be read: ${view.filtersRefused}`;
 }
