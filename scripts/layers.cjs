@@ -16,7 +16,7 @@ const layers = {
     'policy',
     'facts',
   ],
-  load: ['formats', 'elf', 'kernel', 'compile', 'decision', 'bpf', 'policy', 'facts'],
+  load: ['formats', 'record', 'elf', 'kernel', 'compile', 'decision', 'bpf', 'policy', 'facts'],
   formats: ['compile', 'decision', 'bpf', 'policy', 'facts'],
   record: ['observe', 'kernel', 'elf', 'policy', 'facts'],
   explain: ['observe', 'kernel', 'compile', 'decision', 'bpf', 'policy', 'facts'],
