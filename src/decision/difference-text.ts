@@ -1,4 +1,5 @@
 import { printReturn } from '../bpf/disassemble.ts';
+import type { ArchName } from '../facts/arches.ts';
 import { parameters } from '../facts/prototypes.ts';
 import type { SeccompData } from '../facts/seccomp.ts';
 import { syscallName } from '../facts/syscalls.ts';
@@ -46,9 +47,18 @@ function verbOf({ arch, left, right }: Difference, names: Names): string {
 
 function callText({ arch, first, last, name, condition, isExact }: Difference): string {
   if (arch === undefined) return 'calls of other architectures';
-  const call = name ?? (first === last ? `syscall(${first})` : `syscall(${first}) to syscall(${last})`);
+  const call = name ?? numbersText(arch, first, last);
   if (condition) return `${call}: ${printCondition(condition)}`;
   return isExact ? call : `${call} under conditions on its arguments`;
+}
+
+/** A short stretch of numbers is told by its names. */
+const LONGEST_NAMED = 64;
+
+function numbersText(arch: ArchName, first: number, last: number): string {
+  if (last - first >= LONGEST_NAMED) return `syscall(${first}) to syscall(${last})`;
+  const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  return numbers.map((nr) => syscallName(arch, nr) ?? `syscall(${nr})`).join(', ');
 }
 
 /** `socket(2, 1, 0)`: a call with the arguments that it takes. */
@@ -58,10 +68,7 @@ export function exampleText({ arch, example }: Pick<Difference, 'arch' | 'exampl
     : callWithArguments(example, arch);
 }
 
-function callWithArguments(
-  { nr, args, instructionPointer }: SeccompData,
-  arch: NonNullable<Difference['arch']>,
-): string {
+function callWithArguments({ nr, args, instructionPointer }: SeccompData, arch: ArchName): string {
   const name = syscallName(arch, nr);
   const count = name === undefined ? 6 : (parameters(arch, name)?.length ?? 6);
   const used = args.map((value) => value !== 0n).lastIndexOf(true) + 1;

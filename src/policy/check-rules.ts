@@ -19,7 +19,7 @@ export function checkRules(root: YAMLMap, text: string, locate: Locate): void {
     if (!isMap(value)) wrongType(value, 'wanted ABIs, and under each actions with lists of calls', locate);
     for (const { key: arch, keyNode, value: actions } of pairsOf(value)) {
       checkArch(arch, keyNode, locate);
-      checkActions(actions, text, locate);
+      checkActions(actions, text, locate, true);
     }
   }
 }
@@ -30,13 +30,23 @@ function checkArch(arch: string, keyNode: Node, locate: Locate): void {
   fail('bad_value', `${quote(arch)} is no ABI${near}`, locate, startOf(keyNode));
 }
 
-function checkActions(value: Node | null, text: string, locate: Locate): void {
+function checkActions(value: Node | null, text: string, locate: Locate, mayHaveDefault = false): void {
   if (!isMap(value)) wrongType(value, 'wanted actions with lists of calls, such as "allow: [read]"', locate);
   for (const { key: action, keyNode, value: list } of pairsOf(value)) {
+    if (mayHaveDefault && action === 'default') {
+      checkDefault(list, text, locate);
+      continue;
+    }
     parseAction(action, locateIn(keyNode, text, locate));
     if (!isSeq(list)) wrongType(list, 'wanted a list of calls', locate);
     for (const item of list.items as Node[]) checkRule(item, text, locate);
   }
+}
+
+function checkDefault(value: Node | null, text: string, locate: Locate): void {
+  if (!isScalar(value) || typeof value.value !== 'string')
+    wrongType(value, 'wanted an action such as errno(EPERM)', locate);
+  parseAction(value.value, locateIn(value, text, locate));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { PolicyError } from '../base/errors.ts';
+import { ARCH_NAMES } from '../facts/arches.ts';
 import { printAction } from './action.ts';
 import { printCondition } from './condition-print.ts';
 import type { Action, Policy, Rule } from './model.ts';
@@ -14,6 +15,7 @@ import { describeRule } from './source.ts';
  */
 export function mergePolicies(left: Policy, right: Policy): Policy {
   for (const key of ['default', 'badArch', 'unknown'] as const) checkSame(key, left[key], right[key]);
+  for (const arch of ARCH_NAMES) checkSame(`only.${arch}.default`, left.defaults?.[arch], right.defaults?.[arch]);
   if ((left.arches === undefined) !== (right.arches === undefined)) {
     throw new PolicyError('merge_differs', 'cannot merge: only one of the policies lists its "arches"');
   }
@@ -29,6 +31,7 @@ export function mergePolicies(left: Policy, right: Policy): Policy {
     ...(name !== undefined && { name }),
     ...(arches && { arches }),
     default: left.default,
+    ...(left.defaults && { defaults: left.defaults }),
     ...(kernel !== undefined && { kernel }),
     ...(left.unknown && { unknown: left.unknown }),
     badArch: left.badArch,

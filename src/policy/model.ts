@@ -66,6 +66,8 @@ export interface Policy {
   /** Absent: the ABI of what it is applied to. */
   readonly arches?: readonly ArchName[];
   readonly default: Action;
+  /** `only.ARCH.default`: what calls of one ABI get that no rule names, newer ones too. */
+  readonly defaults?: Readonly<Partial<Record<ArchName, Action>>>;
   /** `kernel` and `unknown` go together. */
   readonly kernel?: string;
   readonly unknown?: Action;

@@ -130,8 +130,10 @@ class Reader {
         index === 0 ? { ...(top.behind !== undefined && { behind: top.behind }) } : this.#take(startOf(keyNode));
       this.#note(key, comments);
       if (key === 'syscalls' || key === 'start') read[key] = this.#rules(key, value as YAMLMap);
-      else if (key === 'only') read[key] = this.#only(value as YAMLMap);
-      else if (key === 'default' || key === 'unknown' || key === 'bad_arch') read[key] = this.#action(value);
+      else if (key === 'only') {
+        read.only = this.#only(value as YAMLMap);
+        read.defaults = this.#defaults(value as YAMLMap);
+      } else if (key === 'default' || key === 'unknown' || key === 'bad_arch') read[key] = this.#action(value);
     }
     this.#note('end', { ...spread('before', this.#comments.rest()) });
     return {
@@ -140,6 +142,7 @@ class Reader {
       ...spread('name', plain.name),
       ...spread('arches', plain.arches),
       default: read.default as Action,
+      ...spread('defaults', read.defaults as Policy['defaults']),
       ...spread('kernel', plain.kernel),
       ...spread('unknown', read.unknown as Action | undefined),
       badArch: (read.bad_arch as Action | undefined) ?? { kind: 'kill_process' },
@@ -170,8 +173,21 @@ class Reader {
     });
   }
 
+  /** Defaults of single ABIs; undefined where there are none. */
+  #defaults(map: YAMLMap): Policy['defaults'] {
+    const defaults: { [arch: string]: Action } = {};
+    for (const { key: arch, value } of pairsOf(map))
+      for (const pair of pairsOf(value as YAMLMap))
+        if (pair.key === 'default') defaults[arch] = this.#action(pair.value);
+    return Object.keys(defaults).length > 0 ? defaults : undefined;
+  }
+
   #rules(owner: string, map: YAMLMap): readonly Rule[] {
     return pairsOf(map).flatMap(({ key, keyNode, value }) => {
+      if (key === 'default') {
+        this.#note(`${owner}.default`, this.#take(startOf(keyNode)));
+        return [];
+      }
       const action = parseAction(key, locateIn(keyNode, this.#text, this.#locate));
       this.#note(`${owner}.${key}`, this.#take(startOf(keyNode)));
       return ((value as YAMLSeq).items as Node[]).map((item) => this.#rule(action, item));

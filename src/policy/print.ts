@@ -1,6 +1,7 @@
+import type { ArchName } from '../facts/arches.ts';
 import { printAction } from './action.ts';
 import { printCondition } from './condition-print.ts';
-import type { Call, KeyComments, Policy, Rule } from './model.ts';
+import type { Action, Call, KeyComments, Policy, Rule } from './model.ts';
 
 /**
  * Writes a policy as YAML, one call a line. Rules keep their order, actions the order in which they first occur. What this
@@ -39,15 +40,25 @@ export function printPolicy(policy: Policy): string {
 }
 
 /** The rules of single ABIs, ABIs in the order in which they first occur. */
-function printOnly({ syscalls, keyComments = {} }: Policy): string[] {
-  const arches = new Set(syscalls.flatMap(({ only }) => only ?? []));
+function printOnly({ syscalls, defaults = {}, keyComments = {} }: Policy): string[] {
+  const arches = new Set([...(Object.keys(defaults) as ArchName[]), ...syscalls.flatMap(({ only }) => only ?? [])]);
   return [...arches].flatMap((arch) => {
     const owner = `only.${arch}`;
     const own = keyComments[owner];
     const rules = syscalls.filter(({ only }) => only === arch);
-    const body = [withComment(`${arch}:`, own?.behind), ...printRules(owner, rules, keyComments)];
+    const head = withComment(`${arch}:`, own?.behind);
+    const body = [
+      head,
+      ...printDefault(defaults[arch], keyComments[`${owner}.default`]),
+      ...printRules(owner, rules, keyComments),
+    ];
     return [...commentLines(own?.before, ''), ...body].map((line) => `  ${line}`);
   });
+}
+
+function printDefault(action: Action | undefined, comments: KeyComments | undefined): string[] {
+  if (!action) return [];
+  return [...commentLines(comments?.before, '  '), withComment(`  default: ${printAction(action)}`, comments?.behind)];
 }
 
 function printRules(owner: string, rules: readonly Rule[], comments: Readonly<Record<string, KeyComments>>): string[] {

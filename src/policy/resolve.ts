@@ -34,6 +34,7 @@ export function resolvePolicy(policy: Policy, options: ResolveOptions = {}): Res
       'the policy lists no ABI, and none is known: write for example "arches: [x86_64]"',
     );
   }
+  for (const arch of Object.keys(policy.defaults ?? {})) checkListed(arch as ArchName, policy.arches, undefined);
   const rules = options.includeStart ? [...policy.syscalls, ...(policy.start ?? [])] : policy.syscalls;
   const notes = checkCalls(rules, arches, policy);
   return {
@@ -123,8 +124,10 @@ function resolveArch(
   return {
     arch,
     calls: new Map(numbers.map(([number, candidates]) => [number, order(candidates, arch)])),
-    default: encodeAction(policy.default, arch),
-    ...(policy.unknown && policy.kernel !== undefined && { unknown: unknownFor(policy.kernel, policy.unknown, arch) }),
+    default: encodeAction(policy.defaults?.[arch] ?? policy.default, arch),
+    ...(policy.unknown &&
+      policy.kernel !== undefined &&
+      !policy.defaults?.[arch] && { unknown: unknownFor(policy.kernel, policy.unknown, arch) }),
   };
 }
 

@@ -22,7 +22,7 @@ export type RuleText = string | Readonly<Record<string, string>>;
 /** Actions to their calls. */
 export type RulesText = Readonly<Record<string, readonly RuleText[]>>;
 /** ABIs to rules that are for them alone. */
-export type OnlyText = Readonly<Partial<Record<ArchName, RulesText>>>;
+export type OnlyText = Readonly<Partial<Record<ArchName, Readonly<Record<string, readonly RuleText[] | string>>>>>;
 
 /** A policy's text as plain values, keys as written. */
 export interface PolicyText {
@@ -64,11 +64,11 @@ const condition = v.pipe(
   v.regex(CONDITION_PATTERN, 'wanted a condition that starts with an argument, "not" or "("'),
   v.description('a condition on the arguments, such as: domain == AF_UNIX && (type & 0xf) == SOCK_STREAM'),
 );
+/** An action, or `default`. */
+const onlyKey = v.pipe(v.string(WANT_ACTION), v.regex(new RegExp(`^default$|${ACTION_PATTERN.source}`), WANT_ACTION));
 const conditional = v.pipe(v.record(call, condition), v.minEntries(1, WANT_RULE), v.maxEntries(1, WANT_RULE));
-const rules = v.pipe(
-  v.record(action, v.array(v.union([call, conditional], WANT_RULE), 'wanted a list of calls')),
-  v.description('actions to their calls, one call a line'),
-);
+const ruleList = v.array(v.union([call, conditional], WANT_RULE), 'wanted a list of calls');
+const rules = v.pipe(v.record(action, ruleList), v.description('actions to their calls, one call a line'));
 
 /** Checks the shape of a policy's text; the messages complete the sentence "... is not accepted: ". */
 export const policySchema: v.GenericSchema<PolicyText> = v.pipe(
@@ -98,7 +98,10 @@ export const policySchema: v.GenericSchema<PolicyText> = v.pipe(
       bad_arch: v.optional(v.pipe(action, v.description('for calls by other ABIs; kill_process where absent'))),
       syscalls: rules,
       only: v.optional(
-        v.pipe(v.record(archKey, rules), v.description('ABIs to rules that are in force for them alone')),
+        v.pipe(
+          v.record(archKey, v.record(onlyKey, v.union([ruleList, action], WANT_RULE))),
+          v.description('ABIs to rules, and a default, that are in force for them alone'),
+        ),
       ),
       start: v.optional(rules),
     },

@@ -63,7 +63,10 @@ class Lifter {
   }
 
   #policy(abis: readonly Abi[], badArch: number): Policy {
-    const defaults = bestDefaults(this.#space, abis) ?? { default: this.#space.leaf(badArch) };
+    const defaults: Defaults = bestDefaults(this.#space, abis) ?? {
+      default: this.#space.leaf(badArch),
+      own: new Map(),
+    };
     const arches = abis.map(({ arch }) => arch);
     const [first] = arches as [ArchName, ...ArchName[]];
     const byText = new Map<string, { rule: Rule; arches: Set<ArchName> }>();
@@ -80,6 +83,11 @@ class Lifter {
       sets: 1,
       arches,
       default: actionOf(this.#space.action(defaults.default), first),
+      ...(defaults.own.size > 0 && {
+        defaults: Object.fromEntries(
+          [...defaults.own].map(([arch, node]) => [arch, actionOf(this.#space.action(node), arch)]),
+        ),
+      }),
       ...(defaults.kernel !== undefined &&
         defaults.unknown !== undefined && {
           kernel: defaults.kernel,
@@ -115,8 +123,8 @@ class Lifter {
     const words = ARCHES[arch].littleEndian ? node : swapWords(this.#space, node);
     for (let nr = from; nr <= to; nr += 1) {
       // -1 gets bad_arch where nothing is said of it.
-      if (nr !== NO_CALL && node === withoutRule(arch, nr, defaults)) continue;
-      const made = rulesOfCall(this.#space, words, arch, nr, defaults.default);
+      if ((nr !== NO_CALL || arch !== 'x86_64') && node === withoutRule(arch, nr, defaults)) continue;
+      const made = rulesOfCall(this.#space, words, arch, nr, defaults.own.get(arch) ?? defaults.default);
       if (made.problem !== undefined) this.#problems.push(made.problem);
       rules.push(...made.rules);
     }
