@@ -24,7 +24,9 @@ function family(effect: string, calls: string, source: string, more: { part?: st
 }
 
 export const FAMILIES: readonly Family[] = [
-  family('open files', 'open openat openat2 creat open_by_handle_at', 'open(2), openat2(2), open_by_handle_at(2)'),
+  family('open files', 'open openat openat2 creat', 'open(2), openat2(2), open_by_handle_at(2)', {
+    also: 'open_by_handle_at',
+  }),
   family('execute programs', 'execve execveat', 'execve(2), execveat(2)'),
   family('make processes', 'clone clone3', 'clone(2)', { part: 'fork vfork' }),
   family('make processes', 'fork vfork', 'fork(2), vfork(2)', { also: 'clone clone3' }),
@@ -75,9 +77,10 @@ export const FAMILIES: readonly Family[] = [
   family('set limits', 'setrlimit prlimit64', 'getrlimit(2)'),
   family(
     'set the clock',
-    'clock_settime settimeofday clock_settime64 adjtimex clock_adjtime clock_adjtime64 stime',
-    'clock_getres(2), settimeofday(2), adjtimex(2), stime(2)',
+    'clock_settime settimeofday clock_settime64 stime',
+    'clock_getres(2), settimeofday(2), stime(2)',
   ),
+  family('adjust the clock', 'adjtimex clock_adjtime clock_adjtime64', 'adjtimex(2)'),
 ];
 
 /** Endings of calls that do the same with wider values on 32-bit ABIs. Source: syscalls(2), include/uapi/asm-generic/unistd.h. */
