@@ -11,6 +11,7 @@ function risk(calls: string, danger: string): Risk {
 /** CLONE_NEWUSER is 1 << 28 (include/uapi/linux/sched.h). */
 export const NEWUSER_BIT = 28;
 
+/** Every risk, in the order in which they are told. */
 export const RISKS: readonly Risk[] = [
   risk('ptrace process_vm_readv process_vm_writev pidfd_getfd', 'reaches into other processes of the same user'),
   risk('bpf', 'loads programs into the kernel'),

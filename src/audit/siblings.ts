@@ -23,6 +23,7 @@ function family(effect: string, calls: string, source: string, more: { part?: st
   };
 }
 
+/** Every family; a call may be in several. */
 export const FAMILIES: readonly Family[] = [
   family('open files', 'open openat openat2 creat', 'open(2), openat2(2), open_by_handle_at(2)', {
     also: 'open_by_handle_at',

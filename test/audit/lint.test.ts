@@ -318,6 +318,13 @@ const CASES: readonly Case[] = [
   },
   {
     id: 'dead-rule',
+    claim: 'a condition that a later one holds',
+    found: with_('socket: domain == AF_INET', 'socket: domain in [AF_UNIX, AF_INET]'),
+    missed: with_('socket: domain == AF_INET', 'socket: domain in [AF_UNIX, AF_INET6]'),
+    line: 14,
+  },
+  {
+    id: 'dead-rule',
     claim: 'a condition that another one holds',
     found: with_('socket: domain in [AF_UNIX, AF_INET]', 'socket: domain == AF_INET'),
     missed: with_('socket: domain in [AF_UNIX, AF_INET]', 'socket: domain == AF_INET6'),
@@ -388,6 +395,15 @@ test('every rule has a case that finds it', () => {
     RULES.map(({ id }) => id).filter((id) => !tried.has(id)),
     [],
   );
+});
+
+test('lint dead-rule: of three rules of which any two hold the third one is dead; without it nothing is', () => {
+  const pairs = ['AF_UNIX, AF_INET', 'AF_INET, AF_INET6', 'AF_UNIX, AF_INET6'].map(
+    (two) => `socket: domain in [${two}]`,
+  );
+  const dead = (text: string): number => ofPolicy(text).filter(({ id }) => id === 'dead-rule').length;
+  assert.equal(dead(with_(...pairs)), 1);
+  assert.equal(dead(with_(...pairs.slice(0, 2))), 0);
 });
 
 test('a good policy: nothing is found', () => assert.deepEqual(ofPolicy(GOOD), []));

@@ -1,66 +1,32 @@
-import { Diagrams, type Node } from '../../decision/diagrams.ts';
-import { diagramOfPolicy } from '../../decision/from-policy.ts';
+import { type Diagrams, FALSE, type Node, TRUE } from '../../decision/diagrams.ts';
+import { diagramOfCondition } from '../../decision/from-policy.ts';
+import { ARCHES } from '../../facts/arches.ts';
 import { printAction } from '../../policy/action.ts';
 import type { Rule } from '../../policy/model.ts';
-import type { ResolvedArch, ResolvedPolicy } from '../../policy/resolved.ts';
+import type { ResolvedArch, ResolvedRule } from '../../policy/resolved.ts';
 import type { LintRule } from '../finding.ts';
 
-/** An action that no policy can name (data without a meaning): stands for the default, so that what it decides can be told apart. */
-const MARKED = 0x0004_5e1c;
-
-/**
- * A rule that changes nothing wherever it is left out. It is judged on the numbers that it names alone, and from the last to
- * the first, so that of two equal rules only the later one is dead.
- */
+/** A rule of a policy that changes nothing wherever it is left out. */
 export const deadRule: LintRule = {
   id: 'dead-rule',
   severity: 'warning',
   why: 'the rule never decides: what it says is not in force, or is said twice',
   todo: 'remove it, or narrow the rule that decides before it',
   source: 'docs/policy.md, Order never decides',
-  judge({ resolved, policy }) {
+  judge({ space, resolved, policy }) {
     if (!resolved || !policy) return [];
-    const gone = new Set<Rule>();
-    for (const rule of policy.syscalls.toReversed()) if (isDead(resolved, rule, gone)) gone.add(rule);
+    const alive = new Set<Rule>();
+    const named = new Set<Rule>();
+    for (const arch of resolved.arches)
+      for (const rules of arch.calls.values()) {
+        for (const { rule } of rules) named.add(rule);
+        for (const { rule } of livingRules(space, arch, rules)) alive.add(rule);
+      }
     return policy.syscalls
-      .filter((rule) => gone.has(rule))
-      .map((rule) => ({ message: `no call is decided by ${named(rule)}`, place: rule.place }));
+      .filter((rule) => named.has(rule) && !alive.has(rule))
+      .map((rule) => ({ message: `no call is decided by ${describe(rule)}`, place: rule.place }));
   },
 };
-
-function named({ call, action, condition }: Rule): string {
-  const name = call.kind === 'number' ? `syscall(${call.number})` : call.kind === 'set' ? `"@${call.name}"` : call.name;
-  return `the rule that gives ${name}${condition ? ' with a condition' : ''} ${printAction(action)}`;
-}
-
-function isDead(resolved: ResolvedPolicy, rule: Rule, gone: ReadonlySet<Rule>): boolean {
-  const isAside = (each: Rule): boolean => each !== rule && isRepeatedBySet(rule, each);
-  const arches = resolved.arches.map((arch) => ({ ...arch, default: MARKED, calls: callsOf(arch, rule) }));
-  if (arches.every(({ calls }) => calls.size === 0)) return false;
-  const space = new Diagrams();
-  const meaning = (isLeft: (each: Rule) => boolean): Node =>
-    diagramOfPolicy(space, { ...resolved, arches: arches.map((arch) => without(arch, isLeft)) });
-  const isGone = (each: Rule): boolean => gone.has(each) || isAside(each);
-  return meaning(isGone) === meaning((each) => each === rule || isGone(each));
-}
-
-/** A name beside a set that holds it, and sets that overlap, are no fault: they tell why a call is there. */
-function isRepeatedBySet(rule: Rule, other: Rule): boolean {
-  if (rule.condition || other.condition || printAction(rule.action) !== printAction(other.action)) return false;
-  const [call, beside] = [rule.call, other.call];
-  if (call.kind !== 'set') return beside.kind === 'set';
-  return beside.kind !== 'set' || beside.name !== call.name;
-}
-
-/** The numbers that a rule names. */
-function callsOf({ calls }: ResolvedArch, rule: Rule): ResolvedArch['calls'] {
-  return new Map([...calls].filter(([, rules]) => rules.some((each) => each.rule === rule)));
-}
-
-function without(arch: ResolvedArch, isLeft: (rule: Rule) => boolean): ResolvedArch {
-  const kept = [...arch.calls].map(([nr, rules]) => [nr, rules.filter(({ rule }) => !isLeft(rule))] as const);
-  return { ...arch, calls: new Map(kept.filter(([, rules]) => rules.length > 0)) };
-}
 
 /** Rules that say what the default says anyway. */
 export const ruleLikeDefault: LintRule = {
@@ -71,21 +37,78 @@ export const ruleLikeDefault: LintRule = {
   source: 'docs/policy.md, Order never decides',
   judge({ resolved, policy }) {
     if (!resolved || !policy) return [];
-    const isLike = (rule: Rule): boolean => {
-      const mine = resolved.arches.flatMap((arch) =>
-        [...callsOf(arch, rule)].map(([nr, rules]) => ({ arch, nr, rules })),
-      );
-      return (
-        mine.length > 0 &&
-        mine.every(({ arch, nr, rules }) => rules.length === 1 && rules[0]?.action === defaultOf(arch, nr))
-      );
-    };
+    const different = new Set<Rule>();
+    const named = new Set<Rule>();
+    for (const arch of resolved.arches)
+      for (const [nr, rules] of arch.calls)
+        for (const { rule, action } of rules) {
+          named.add(rule);
+          if (rules.length > 1 || action !== defaultOf(arch, nr)) different.add(rule);
+        }
     return policy.syscalls
-      .filter((rule) => rule.call.kind !== 'set' && isLike(rule))
-      .map((rule) => ({ message: `the default does the same as ${named(rule)}`, place: rule.place }));
+      .filter((rule) => rule.call.kind !== 'set' && named.has(rule) && !different.has(rule))
+      .map((rule) => ({ message: `the default does the same as ${describe(rule)}`, place: rule.place }));
   },
 };
 
+function describe({ call, action, condition }: Rule): string {
+  const name = call.kind === 'number' ? `syscall(${call.number})` : call.kind === 'set' ? `"@${call.name}"` : call.name;
+  return `the rule that gives ${name}${condition ? ' with a condition' : ''} ${printAction(action)}`;
+}
+
 function defaultOf({ default: otherwise, unknown }: ResolvedArch, nr: number): number {
   return unknown && nr > unknown.above ? unknown.action : otherwise;
+}
+
+/** Of the rules of one number, in their order, those that decide something and that no later one would decide alike. */
+function livingRules(space: Diagrams, arch: ResolvedArch, rules: readonly ResolvedRule[]): readonly ResolvedRule[] {
+  const whole = rules.filter(({ condition }) => condition === undefined);
+  const { reached, rest } = reachedRules(space, arch, rules);
+  // What calls get behind a rule; the default is none of the actions.
+  let behind = whole[0] ? space.leaf(whole[0].action) : FALSE;
+  const living = reached.toReversed().filter(({ rule, holds, where }) => {
+    const own = space.leaf(rule.action);
+    if (space.choose(where, behind, own) === own) return false;
+    behind = space.choose(holds, own, behind);
+    return true;
+  });
+  const decisive =
+    rest === FALSE ? [] : whole.filter((each, index) => !whole.slice(0, index).some((before) => hides(before, each)));
+  return [...living.map(({ rule }) => rule), ...decisive];
+}
+
+interface Reached {
+  readonly rule: ResolvedRule;
+  readonly holds: Node;
+  /** The calls that come to it and for which it holds. */
+  readonly where: Node;
+}
+
+/** Conditional rules that some call comes to, and what calls no condition holds for. */
+function reachedRules(
+  space: Diagrams,
+  { arch }: ResolvedArch,
+  rules: readonly ResolvedRule[],
+): { readonly reached: readonly Reached[]; readonly rest: Node } {
+  const reached: Reached[] = [];
+  let rest: Node = TRUE;
+  for (const rule of rules) {
+    if (!rule.condition) continue;
+    const holds = diagramOfCondition(space, rule.condition, ARCHES[arch].littleEndian);
+    const where = space.and(rest, holds);
+    if (where !== FALSE) reached.push({ rule, holds, where });
+    rest = space.and(rest, space.not(holds));
+  }
+  return { reached, rest };
+}
+
+/**
+ * Whether an unconditional rule leaves nothing to a later one. A name beside a set that holds it, and sets that overlap, are no fault where the
+ * action is the same: they tell why a call is there.
+ */
+function hides(before: ResolvedRule, later: ResolvedRule): boolean {
+  if (before.action !== later.action) return true;
+  const [first, second] = [before.rule.call, later.rule.call];
+  if (first.kind !== 'set' && second.kind !== 'set') return true;
+  return first.kind === 'set' && second.kind === 'set' && first.name === second.name;
 }

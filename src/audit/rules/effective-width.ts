@@ -7,6 +7,7 @@ import { denies, permits } from '../outcomes.ts';
 import { eachAbi, type Stance } from '../stance.ts';
 import type { Subject } from '../subject.ts';
 
+/** Arguments that are compared by more bits than the kernel reads. */
 export const effectiveWidth: LintRule = {
   id: 'effective-width',
   severity: 'error',

@@ -20,6 +20,7 @@ const OLDER: Readonly<Record<string, readonly string[]>> = {
   mlock2: ['mlock'],
 };
 
+/** Errors that hide from callers that they should fall back. */
 export const fallbackErrno: LintRule = {
   id: 'fallback-errno',
   severity: 'warning',

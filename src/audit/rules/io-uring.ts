@@ -10,6 +10,7 @@ const OPERATIONS: readonly string[] = (
 
 const RING: readonly string[] = ['io_uring_setup', 'io_uring_enter', 'io_uring_register'];
 
+/** Rings beside what they go round. */
 export const ioUring: LintRule = {
   id: 'io-uring',
   severity: 'warning',

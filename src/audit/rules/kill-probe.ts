@@ -17,6 +17,7 @@ const TRIED: readonly string[] = [
 /** Of a floor, the share that is open where the filter seems made for its runtime. */
 const SEEMS_MEANT = 0.8;
 
+/** Kills for what runtimes try. */
 export const killProbe: LintRule = {
   id: 'kill-probe',
   severity: 'warning',

@@ -10,6 +10,7 @@ const NEEDED: Readonly<Record<string, string>> = {
   restart_syscall: 'a sleep that a stop interrupts fails',
 };
 
+/** Calls without which no program ends or goes on. */
 export const missingFloor: LintRule = {
   id: 'missing-floor',
   severity: 'warning',

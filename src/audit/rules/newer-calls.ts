@@ -4,6 +4,7 @@ import type { LintRule } from '../finding.ts';
 import { denies, permits } from '../outcomes.ts';
 import { eachAbi } from '../stance.ts';
 
+/** What calls get that are newer than the filter. */
 export const newerCalls: LintRule = {
   id: 'newer-calls',
   severity: 'warning',
@@ -19,6 +20,7 @@ export const newerCalls: LintRule = {
     }),
 };
 
+/** Deny-lists. */
 export const defaultAllow: LintRule = {
   id: 'default-allow',
   severity: 'warning',

@@ -8,6 +8,7 @@ import type { Subject } from '../subject.ts';
 /** Worth naming as an example before others. */
 const TELLING: readonly string[] = ['execve', 'ptrace', 'socket', 'openat', 'open', 'mount', 'clone'];
 
+/** Other ABIs of the same kernel that a filter leaves open. */
 export const openAbi: LintRule = {
   id: 'open-abi',
   severity: 'warning',

@@ -7,6 +7,7 @@ import type { LintRule } from '../finding.ts';
 import { eachAbi } from '../stance.ts';
 import type { Subject } from '../subject.ts';
 
+/** Addresses that decide. */
 export const pointerCompared: LintRule = {
   id: 'pointer-compared',
   severity: 'error',

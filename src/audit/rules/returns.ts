@@ -10,8 +10,6 @@ import type { Found, LintRule } from '../finding.ts';
 import { dataOf, isKnown, kindOf } from '../outcomes.ts';
 import type { Subject } from '../subject.ts';
 
-/** Rules on what a filter returns, whatever for. */
-
 /** One finding for the actions for which `holds`, at the first rule that gives one. */
 function actionRule(
   rule: Omit<LintRule, 'judge'>,
@@ -31,6 +29,7 @@ function actionRule(
 
 const hex = (action: number): string => `0x${action.toString(16).padStart(8, '0')}`;
 
+/** Rules on what a filter returns, whatever for. */
 export const RETURN_RULES: readonly LintRule[] = [
   actionRule(
     {

@@ -9,6 +9,7 @@ import { NAMESPACE_CALLS, NEWUSER_BIT, RISKS } from '../risks.ts';
 import { eachAbi, listed, type Stance } from '../stance.ts';
 import type { Subject } from '../subject.ts';
 
+/** Calls that open much, for people to look at. */
 export const riskyOpen: LintRule = {
   id: 'risky-open',
   severity: 'note',

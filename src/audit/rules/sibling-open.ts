@@ -5,6 +5,7 @@ import { denies } from '../outcomes.ts';
 import { FAMILIES, type Family, WIDE_ENDINGS } from '../siblings.ts';
 import { eachAbi, listed, type Stance } from '../stance.ts';
 
+/** Calls that do what a refused or narrowed one does. */
 export const siblingOpen: LintRule = {
   id: 'sibling-open',
   severity: 'warning',

@@ -13,6 +13,7 @@ import type { Subject } from '../subject.ts';
 /** Names of arguments that are sets of bits. */
 const FLAGS = /flags|^prot$|^type$|^mode$/;
 
+/** Conditions on flags that leave bits open which nobody knows. */
 export const unknownBits: LintRule = {
   id: 'unknown-bits',
   severity: 'note',
