@@ -27,6 +27,7 @@ export interface CallCost {
   readonly count?: number;
 }
 
+/** What a program costs. */
 export interface Cost {
   /** Instructions of the program. */
   readonly instructions: number;

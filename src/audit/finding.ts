@@ -30,6 +30,7 @@ export interface LintRule {
   readonly judge: (subject: Subject) => readonly Found[];
 }
 
+/** What is told of a filter. */
 export interface Finding {
   readonly id: string;
   readonly severity: Severity;

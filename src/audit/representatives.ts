@@ -13,12 +13,14 @@ import type { Subject } from './subject.ts';
 
 /** Calls that stand for others when a filter is timed. They are made some thousand times, so they must do nothing, permitted or not. */
 
+/** What the filter does with it, and what that depends on. */
 export type RepresentativeKind =
   | 'permitted by its number'
   | 'permitted by arguments'
   | 'refused by arguments'
   | 'refused by its number';
 
+/** A call to time. */
 export interface Representative {
   readonly kind: RepresentativeKind;
   readonly call: string;

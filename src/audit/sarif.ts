@@ -5,6 +5,7 @@ import { describeFinding } from './text.ts';
 
 /** Findings as SARIF 2.1.0 (OASIS, 2020), which code hosts show beside the lines of a change. */
 
+/** What a log says beside the findings. */
 export interface SarifOptions {
   /** The filter's file, where a finding has no place of its own. */
   readonly file: string;

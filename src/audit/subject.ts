@@ -24,6 +24,7 @@ export interface Subject {
   readonly others: readonly { readonly of: Abi; readonly abi: Abi }[];
 }
 
+/** What a filter is made of. */
 export interface SubjectSource {
   readonly program: Program;
   /** What the program was made of; for a sealed binary it only tells places. */

@@ -1,15 +1,21 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import test from 'node:test';
+import { costOf } from '../../src/audit/cost.ts';
 import type { Finding } from '../../src/audit/finding.ts';
 import { lint } from '../../src/audit/lint.ts';
 import { RULES } from '../../src/audit/registry.ts';
 import { subjectOf } from '../../src/audit/subject.ts';
 import type { Program } from '../../src/bpf/instruction.ts';
 import { BPF_JGE } from '../../src/bpf/opcode.ts';
+import { compile } from '../../src/compile/compile.ts';
 import { compilePolicy } from '../../src/compile/compile-policy.ts';
+import { Diagrams } from '../../src/decision/diagrams.ts';
+import { diagramOfPolicy } from '../../src/decision/from-policy.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
+import { resolvePolicy } from '../../src/policy/resolve.ts';
 import { containerProfile } from '../support/container-profile.ts';
+import { randomPolicy, seeded } from '../support/random-policy.ts';
 import { jeq, jump, load, ret } from '../support/rows.ts';
 
 const ALLOW = 0x7fff_0000;
@@ -404,6 +410,46 @@ test('lint dead-rule: of three rules of which any two hold the third one is dead
   const dead = (text: string): number => ofPolicy(text).filter(({ id }) => id === 'dead-rule').length;
   assert.equal(dead(with_(...pairs)), 1);
   assert.equal(dead(with_(...pairs.slice(0, 2))), 0);
+});
+
+test('lint dead-rule: without the dead rules nothing changes, without any other rule something does', () => {
+  const random = seeded(7);
+  let deadRules = 0;
+  for (let round = 0; round < 150; round += 1) {
+    const rules = Array.from({ length: 2 + Math.floor(5 * random()) }, () => {
+      const domains = ['AF_UNIX', 'AF_INET', 'AF_INET6', 'AF_NETLINK'].filter(() => random() < 0.5);
+      return domains.length === 0 ? 'socket' : `socket: domain in [${domains}]`;
+    });
+    const space = new Diagrams();
+    const meaning = (kept: readonly string[]) => diagramOfPolicy(space, resolvePolicy(parsePolicy(with_(...kept))));
+    const lines = ofPolicy(with_(...rules))
+      .filter(({ id }) => id === 'dead-rule')
+      .map(({ place }) => (place?.line ?? 0) - 14);
+    const kept = rules.filter((_, index) => !lines.includes(index));
+    deadRules += lines.length;
+    assert.equal(meaning(kept), meaning(rules), rules.join('; '));
+    for (const index of kept.keys())
+      assert.notEqual(
+        meaning(kept.filter((_, each) => each !== index)),
+        meaning(kept),
+        `${kept.join('; ')}: ${kept[index]}`,
+      );
+  }
+  assert.ok(deadRules > 100, String(deadRules));
+});
+
+test('lint and cost: programs of every kind are judged to the end', () => {
+  const ids = new Set(RULES.map(({ id }) => id));
+  for (let seed = 1; seed <= 12; seed += 1) {
+    const program = compile(randomPolicy(seeded(seed)));
+    const subject = subjectOf({ program, arch: 'x86_64', isPolicy: false });
+    for (const { id, arches } of lint(subject)) {
+      assert.ok(ids.has(id));
+      assert.ok(arches.length <= subject.abis.length);
+    }
+    for (const { least, most } of costOf(subject, program).calls)
+      assert.ok(least >= 1 && least <= most && most <= program.length);
+  }
 });
 
 test('a good policy: nothing is found', () => assert.deepEqual(ofPolicy(GOOD), []));
