@@ -180,8 +180,3 @@ function push(intervals: Interval[], interval: Interval): void {
   if (intervals.at(-1)?.from === interval.from) intervals.pop();
   if (intervals.at(-1)?.node !== interval.node) intervals.push(interval);
 }
-
-/** Where a condition holds, whatever the call's ABI and number are. */
-export function diagramOfCondition(space: Diagrams, condition: ResolvedCondition, littleEndian: boolean): Node {
-  return new PolicyReader(space, { arches: [], badArch: 0, notes: [] }, false).condition(condition, littleEndian);
-}

@@ -1,10 +1,13 @@
-import { type Diagrams, FALSE, type Node, TRUE } from '../../decision/diagrams.ts';
-import { diagramOfCondition } from '../../decision/from-policy.ts';
-import { ARCHES } from '../../facts/arches.ts';
+import { FALSE, type Node, TRUE } from '../../decision/diagrams.ts';
+import { diagramOfPolicy } from '../../decision/from-policy.ts';
+import { SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO } from '../../facts/seccomp.ts';
 import { printAction } from '../../policy/action.ts';
 import type { Rule } from '../../policy/model.ts';
 import type { ResolvedArch, ResolvedRule } from '../../policy/resolved.ts';
+import { Abi } from '../abi.ts';
 import type { LintRule } from '../finding.ts';
+import { permits } from '../outcomes.ts';
+import type { Subject } from '../subject.ts';
 
 /** A rule of a policy that changes nothing wherever it is left out. */
 export const deadRule: LintRule = {
@@ -13,14 +16,15 @@ export const deadRule: LintRule = {
   why: 'the rule never decides: what it says is not in force, or is said twice',
   todo: 'remove it, or narrow the rule that decides before it',
   source: 'docs/policy.md, Order never decides',
-  judge({ space, resolved, policy }) {
+  judge(subject) {
+    const { resolved, policy } = subject;
     if (!resolved || !policy) return [];
     const alive = new Set<Rule>();
     const named = new Set<Rule>();
     for (const arch of resolved.arches)
-      for (const rules of arch.calls.values()) {
+      for (const [nr, rules] of arch.calls) {
         for (const { rule } of rules) named.add(rule);
-        for (const { rule } of livingRules(space, arch, rules)) alive.add(rule);
+        for (const { rule } of livingRules(subject, { arch, nr, rules })) alive.add(rule);
       }
     return policy.syscalls
       .filter((rule) => named.has(rule) && !alive.has(rule))
@@ -60,10 +64,19 @@ function defaultOf({ default: otherwise, unknown }: ResolvedArch, nr: number): n
   return unknown && nr > unknown.above ? unknown.action : otherwise;
 }
 
+/** The rules of one number, most preferred first. */
+interface Group {
+  readonly arch: ResolvedArch;
+  readonly nr: number;
+  readonly rules: readonly ResolvedRule[];
+}
+
 /** Of the rules of one number, in their order, those that decide something and that no later one would decide alike. */
-function livingRules(space: Diagrams, arch: ResolvedArch, rules: readonly ResolvedRule[]): readonly ResolvedRule[] {
+function livingRules(subject: Subject, group: Group): readonly ResolvedRule[] {
+  const { space } = subject;
+  const { rules } = group;
   const whole = rules.filter(({ condition }) => condition === undefined);
-  const { reached, rest } = reachedRules(space, arch, rules);
+  const { reached, rest } = reachedRules(subject, group);
   // What calls get behind a rule; the default is none of the actions.
   let behind = whole[0] ? space.leaf(whole[0].action) : FALSE;
   const living = reached.toReversed().filter(({ rule, holds, where }) => {
@@ -86,20 +99,29 @@ interface Reached {
 
 /** Conditional rules that some call comes to, and what calls no condition holds for. */
 function reachedRules(
-  space: Diagrams,
-  { arch }: ResolvedArch,
-  rules: readonly ResolvedRule[],
+  subject: Subject,
+  { arch, nr, rules }: Group,
 ): { readonly reached: readonly Reached[]; readonly rest: Node } {
+  const { space } = subject;
   const reached: Reached[] = [];
   let rest: Node = TRUE;
   for (const rule of rules) {
     if (!rule.condition) continue;
-    const holds = diagramOfCondition(space, rule.condition, ARCHES[arch].littleEndian);
+    const holds = whereHolds(subject, arch, nr, rule);
     const where = space.and(rest, holds);
     if (where !== FALSE) reached.push({ rule, holds, where });
     rest = space.and(rest, space.not(holds));
   }
   return { reached, rest };
+}
+
+/** The calls of a number for which a rule holds: what a policy permits that has no other one. */
+function whereHolds({ space, outcomes }: Subject, { arch }: ResolvedArch, nr: number, rule: ResolvedRule): Node {
+  const refused = SECCOMP_RET_ERRNO | 1;
+  const calls = new Map([[nr, [{ ...rule, action: SECCOMP_RET_ALLOW }]]]);
+  const alone = { arches: [{ arch, calls, default: refused }], badArch: refused, notes: [] };
+  const abi = new Abi(space, outcomes, diagramOfPolicy(space, alone), arch);
+  return outcomes.where(abi.at(nr), permits);
 }
 
 /**
