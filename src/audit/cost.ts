@@ -1,7 +1,7 @@
 import { isConstantAllow } from '../bpf/constant-allow.ts';
 import type { Program } from '../bpf/instruction.ts';
 import { Diagrams, type Node, TRUE } from '../decision/diagrams.ts';
-import { pathLengths } from '../decision/path-lengths.ts';
+import { stackLengths } from '../decision/path-lengths.ts';
 import { ARCHES, type ArchName } from '../facts/arches.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
 import { halvesOf, isWord } from './arguments.ts';
@@ -29,7 +29,7 @@ export interface CallCost {
 
 /** What a program costs. */
 export interface Cost {
-  /** Instructions of the program. */
+  /** Instructions of all programs together. */
   readonly instructions: number;
   readonly calls: readonly CallCost[];
   /**
@@ -47,31 +47,32 @@ export interface Cost {
 }
 
 /**
- * What a program costs, in instructions.
+ * What programs cost that are in force together, in instructions.
  *
+ * @param stack - newest first; a call runs them all
  * @throws {CannotTellError}
  */
-export function costOf(subject: Subject, program: Program, counts?: Counts): Cost {
+export function costOf(subject: Subject, stack: readonly Program[], counts?: Counts): Cost {
   const space = new Diagrams();
   const calls = subject.abis.flatMap((abi) => {
     const among = possibleArguments(space, abi.arch);
     return abi.names.map((call): CallCost => {
       const nr = syscallNumber(abi.arch, call) as number;
       const { token } = ARCHES[abi.arch];
-      const lengths = [...pathLengths(space, program, { arch: token, nr }, among).keys()];
+      const lengths = [...stackLengths(space, stack, { arch: token, nr }, among).keys()];
       return {
         arch: abi.arch,
         call,
         nr,
         least: Math.min(...lengths),
         most: Math.max(...lengths),
-        bitmap: abi.arch !== 'x32' && isConstantAllow(program, token, nr),
+        bitmap: abi.arch !== 'x32' && stack.every((program) => isConstantAllow(program, token, nr)),
         permitted: subject.outcomes.some(abi.at(nr), permits),
         ...(counts && { count: counts.get(abi.arch)?.get(call) ?? 0 }),
       };
     });
   });
-  return { instructions: program.length, calls, ...summary(calls) };
+  return { instructions: stack.reduce((sum, program) => sum + program.length, 0), calls, ...summary(calls) };
 }
 
 /** Registers of 32-bit processes are zero-extended. */

@@ -1,6 +1,6 @@
 import type { Program } from '../bpf/instruction.ts';
 import { FALSE, type Node } from '../decision/diagrams.ts';
-import { pathLengths } from '../decision/path-lengths.ts';
+import { stackLengths } from '../decision/path-lengths.ts';
 import { findCall } from '../decision/witness.ts';
 import { RANK_ARCH } from '../decision/words.ts';
 import { ARCHES } from '../facts/arches.ts';
@@ -27,7 +27,7 @@ export interface Representative {
   readonly nr: number;
   /** Six. */
   readonly args: readonly bigint[];
-  /** Instructions that the program executes for it. */
+  /** Instructions that are executed for it. */
   readonly instructions: number;
 }
 
@@ -65,7 +65,7 @@ const HARMLESS: readonly (readonly [call: string, args: Readonly<Record<number, 
 ];
 
 /** One call of each kind that the filter has. The costliest arguments are taken that lead to an answer which can be timed. */
-export function representatives(subject: Subject, program: Program): readonly Representative[] {
+export function representatives(subject: Subject, stack: readonly Program[]): readonly Representative[] {
   const abi = subject.abis.find(({ arch }) => arch === 'x86_64');
   if (!abi) return [];
   const found = new Map<RepresentativeKind, Representative>();
@@ -73,7 +73,7 @@ export function representatives(subject: Subject, program: Program): readonly Re
     for (const outcome of ['permitted', 'refused'] as const) {
       const how = readsArguments(subject.space, abi.of(call) as Node) ? 'arguments' : 'its number';
       const kind = `${outcome} by ${how}` as const;
-      const one = found.has(kind) ? undefined : representative(subject, abi, program, { kind, call, fixed });
+      const one = found.has(kind) ? undefined : representative(subject, abi, stack, { kind, call, fixed });
       if (one) found.set(kind, one);
     }
   return [...found.values()];
@@ -85,7 +85,12 @@ interface Wanted {
   readonly fixed: Readonly<Record<number, bigint>>;
 }
 
-function representative(subject: Subject, abi: Abi, program: Program, wanted: Wanted): Representative | undefined {
+function representative(
+  subject: Subject,
+  abi: Abi,
+  stack: readonly Program[],
+  wanted: Wanted,
+): Representative | undefined {
   const { space, outcomes } = subject;
   const nr = syscallNumber(abi.arch, wanted.call) as number;
   const token = ARCHES[abi.arch].token;
@@ -93,7 +98,7 @@ function representative(subject: Subject, abi: Abi, program: Program, wanted: Wa
   const answer = outcomes.where(abi.at(nr), wanted.kind.startsWith('permitted') ? permits : isErrno);
   const among = space.and(answer, withArguments(subject, abi, wanted.fixed));
   if (among === FALSE) return undefined;
-  const lengths = pathLengths(space, program, { arch: token, nr }, among);
+  const lengths = stackLengths(space, stack, { arch: token, nr }, among);
   const instructions = Math.max(...lengths.keys());
   // The word order of a call is its arch's.
   const call = space.and(isWord(space, RANK_ARCH, token), lengths.get(instructions) as Node);

@@ -5,11 +5,12 @@ import { diagramOfProgram } from '../decision/from-program.ts';
 import { intervalsOf } from '../decision/intervals.ts';
 import { RANK_ARCH } from '../decision/words.ts';
 import { ARCH_NAMES, ARCHES, type ArchName } from '../facts/arches.ts';
+import { SECCOMP_RET_ALLOW } from '../facts/seccomp.ts';
 import type { Policy } from '../policy/model.ts';
 import { resolvePolicy } from '../policy/resolve.ts';
 import type { ResolvedPolicy } from '../policy/resolved.ts';
 import { Abi } from './abi.ts';
-import { denies, Outcomes, permits } from './outcomes.ts';
+import { denies, kindOf, Outcomes, permits } from './outcomes.ts';
 
 /** A filter as it is judged: its meaning, and where a policy is known, whose rules it comes from. */
 export interface Subject {
@@ -26,7 +27,8 @@ export interface Subject {
 
 /** What a filter is made of. */
 export interface SubjectSource {
-  readonly program: Program;
+  /** The programs that are in force together, newest first; none permits every call. */
+  readonly stack: readonly Program[];
   /** What the program was made of; for a sealed binary it only tells places. */
   readonly policy?: Policy;
   /** For policies and programs that name no ABI. */
@@ -40,11 +42,11 @@ export interface SubjectSource {
  *
  * @throws {PolicyError | CannotTellError}
  */
-export function subjectOf({ program, policy, arch, isPolicy }: SubjectSource): Subject {
+export function subjectOf({ stack, policy, arch, isPolicy }: SubjectSource): Subject {
   const space = new Diagrams();
   const outcomes = new Outcomes(space);
   const resolved = policy && resolvePolicy(policy, { arches: [arch] });
-  const root = resolved && isPolicy ? diagramOfPolicy(space, resolved) : diagramOfProgram(space, program);
+  const root = resolved && isPolicy ? diagramOfPolicy(space, resolved) : diagramOfStack(space, stack);
   const view = (name: ArchName): Abi => new Abi(space, outcomes, root, name);
   const names = resolved ? resolved.arches.map((each) => each.arch) : testedArches(space, outcomes, root, arch);
   const abis = names.map(view);
@@ -53,6 +55,16 @@ export function subjectOf({ program, policy, arch, isPolicy }: SubjectSource): S
     for (const name of COMPANIONS[of.arch] ?? [])
       if (!names.includes(name) && !others.has(name)) others.set(name, { of, abi: view(name) });
   return { space, outcomes, root, policy, resolved, abis, others: [...others.values()] };
+}
+
+/** Of several answers the one that is least as a signed number counts, of equal actions the newest (kernel/seccomp.c seccomp_run_filters). */
+function diagramOfStack(space: Diagrams, stack: readonly Program[]): Node {
+  const rank = (leaf: Node): number => kindOf(space.action(leaf)) | 0;
+  const [newest, ...older] = stack.map((program) => diagramOfProgram(space, program));
+  return older.reduce(
+    (sofar, filter) => space.combine(sofar, filter, (a, b) => (rank(b) < rank(a) ? b : a)),
+    newest ?? space.leaf(SECCOMP_RET_ALLOW),
+  );
 }
 
 /**

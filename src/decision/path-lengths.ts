@@ -35,6 +35,29 @@ export function pathLengths(
   return new PathCounter(space, program, call).run(among);
 }
 
+/**
+ * The same for programs that are in force together: a call runs all of them, and what it costs is the sum.
+ *
+ * @throws {CannotTellError}
+ */
+export function stackLengths(
+  space: Diagrams,
+  stack: readonly Program[],
+  call: { readonly arch: number; readonly nr: number },
+  among: Node = TRUE,
+): ReadonlyMap<number, Node> {
+  return stack.reduce<ReadonlyMap<number, Node>>(
+    (sums, program) => {
+      const added: Lengths = new Map();
+      for (const [sum, where] of sums)
+        for (const [length, here] of pathLengths(space, program, call, where))
+          added.set(sum + length, space.or(added.get(sum + length) ?? FALSE, here));
+      return added;
+    },
+    new Map([[0, among]]),
+  );
+}
+
 class PathCounter {
   readonly #space: Diagrams;
   readonly #program: Program;

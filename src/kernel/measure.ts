@@ -25,19 +25,16 @@ const ROUNDS = 9;
 /** Timings in one process, and calls of one timing. */
 const TIMINGS = 6;
 const CALLS = 500;
-/** Where the timings of a filtered process begin: behind no_new_privs and the installation. */
-const FIRST_FILTERED = 2;
-
 const CLOCK_MONOTONIC = 1;
 const SLEEP_NS = 20_000_000n;
 
 /**
  * Times calls.
  *
- * @param filter - encoded instructions; must answer these calls by allow, log or errno
+ * @param filters - encoded instructions, oldest first; together they must answer these calls by allow, log or errno
  * @returns one timing a call, or why nothing could be measured
  */
-export function timeCalls(filter: Uint8Array, calls: readonly TimedCall[]): readonly Timing[] | string {
+export function timeCalls(filters: readonly Uint8Array[], calls: readonly TimedCall[]): readonly Timing[] | string {
   if (!isSupportedMachine()) return `found ${process.platform} on ${process.arch}, wanted linux on x64`;
   const files = TrialFiles.open(proberElf([]));
   if (!files) return 'no program of ours can be started here';
@@ -46,7 +43,7 @@ export function timeCalls(filter: Uint8Array, calls: readonly TimedCall[]): read
     if (typeof nsPerCycle === 'string') return nsPerCycle;
     const timings: Timing[] = [];
     for (const call of calls) {
-      const timing = timeCall(files, filter, call, nsPerCycle);
+      const timing = timeCall(files, filters, call, nsPerCycle);
       if (typeof timing === 'string') return timing;
       timings.push(timing);
     }
@@ -85,11 +82,16 @@ function calibrate(answer: ProbeAnswer): number | string {
   return passed / ((laterCycles as number) - (cycles as number));
 }
 
-function timeCall(files: TrialFiles, filter: Uint8Array, call: TimedCall, nsPerCycle: number): Timing | string {
+function timeCall(
+  files: TrialFiles,
+  filters: readonly Uint8Array[],
+  call: TimedCall,
+  nsPerCycle: number,
+): Timing | string {
   const timings: readonly ProbeStep[] = Array.from({ length: TIMINGS }, () => ({ times: CALLS, ...call }));
   const install: readonly ProbeStep[] = [
     { nr: abi.NR.prctl, args: [abi.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0] },
-    { nr: abi.NR.seccomp, args: [abi.SECCOMP_SET_MODE_FILTER, 0, { filter }] },
+    ...filters.map((filter) => ({ nr: abi.NR.seccomp, args: [abi.SECCOMP_SET_MODE_FILTER, 0, { filter }] })),
   ];
   const probes: Record<string, Probe> = {};
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -97,12 +99,12 @@ function timeCall(files: TrialFiles, filter: Uint8Array, call: TimedCall, nsPerC
     probes[`with${round}`] = { steps: [...install, ...timings] };
   }
   const answers = ask(files, probes);
-  const fault = faultOf(answers.of('with0'));
+  const fault = faultOf(answers.of('with0'), install.length);
   if (fault) return fault;
   const ns = (name: string, first: number): number =>
     (median(answers.of(name).results.slice(first)) * nsPerCycle) / CALLS;
   const rounds = Array.from({ length: ROUNDS }, (_, round) => {
-    const [plain, filtered] = [ns(`without${round}`, 0), ns(`with${round}`, FIRST_FILTERED)];
+    const [plain, filtered] = [ns(`without${round}`, 0), ns(`with${round}`, install.length)];
     return { plain, filtered };
   });
   return {
@@ -112,11 +114,15 @@ function timeCall(files: TrialFiles, filter: Uint8Array, call: TimedCall, nsPerC
   };
 }
 
-function faultOf(answer: ProbeAnswer): string | undefined {
-  if (answer.results[1] === 0 && answer.results.length === FIRST_FILTERED + TIMINGS) return undefined;
-  const isInstalled = answer.results[1] === 0;
-  if (isInstalled) return `the filter ended the process that was timed: ${answer.signal ?? 'it did not finish'}`;
-  return `seccomp: ${refusalOf(answer, answer.results[0] === 0 ? 1 : 0)}`;
+/** What went wrong in a process that has `first` steps before its timings: no_new_privs and the installations. */
+function faultOf(answer: ProbeAnswer, first: number): string | undefined {
+  const { results, signal } = answer;
+  const refused = results.slice(0, first).findIndex((result) => result !== 0);
+  if (refused >= 0) return `${refused === 0 ? 'prctl' : 'seccomp'}: ${refusalOf(answer, refused)}`;
+  if (results.length === first + TIMINGS) return undefined;
+  return results.length === 0
+    ? `the process that was timed did not start: ${refusalOf(answer, 0)}`
+    : `a filter ended the process that was timed: ${signal ?? 'it did not finish'}`;
 }
 
 /** NaN of nothing. */

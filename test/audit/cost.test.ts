@@ -3,6 +3,7 @@ import test from 'node:test';
 import { costOf } from '../../src/audit/cost.ts';
 import { representatives } from '../../src/audit/representatives.ts';
 import { subjectOf } from '../../src/audit/subject.ts';
+import type { Program } from '../../src/bpf/instruction.ts';
 import { interpret } from '../../src/bpf/interpret.ts';
 import { compilePolicy } from '../../src/compile/compile-policy.ts';
 import { ARCHES } from '../../src/facts/arches.ts';
@@ -22,12 +23,12 @@ syscalls:
 function subjectAndProgram(text: string) {
   const policy = parsePolicy(text);
   const { program } = compilePolicy(policy);
-  return { program, subject: subjectOf({ program, policy, arch: 'x86_64', isPolicy: true }) };
+  return { program, subject: subjectOf({ stack: [program], policy, arch: 'x86_64', isPolicy: true }) };
 }
 
 test('cost: instructions are those that the interpreter counts, the bitmap is for calls decided by their number', () => {
   const { program, subject } = subjectAndProgram(TEXT);
-  const cost = costOf(subject, program);
+  const cost = costOf(subject, [program]);
   const of = (call: string) => cost.calls.find((each) => each.arch === 'x86_64' && each.call === call);
   const steps = (nr: number, ...args: readonly bigint[]): number =>
     interpret(program, {
@@ -53,7 +54,7 @@ test('cost: instructions are those that the interpreter counts, the bitmap is fo
 
 test('cost: the mean goes by counts', () => {
   const { program, subject } = subjectAndProgram(TEXT);
-  const only = (call: string) => costOf(subject, program, new Map([['x86_64', new Map([[call, 7]])]]));
+  const only = (call: string) => costOf(subject, [program], new Map([['x86_64', new Map([[call, 7]])]]));
   const [byNumber, byArguments] = [only('getppid'), only('socket')];
   const most = (call: string) => byNumber.calls.find((each) => each.arch === 'x86_64' && each.call === call)?.most;
   assert.equal(byNumber.mean, most('getppid'));
@@ -64,7 +65,7 @@ test('cost: the mean goes by counts', () => {
 
 test('cost: x32 calls are never in the bitmap', () => {
   const { program, subject } = subjectAndProgram(TEXT.replace('i386', 'x32'));
-  const { calls } = costOf(subject, program);
+  const { calls } = costOf(subject, [program]);
   const bitmaps = calls.filter(({ bitmap }) => bitmap);
   assert.deepEqual(new Set(bitmaps.map(({ arch }) => arch)), new Set(['x86_64']));
   assert.equal(bitmaps.length, 2);
@@ -72,7 +73,7 @@ test('cost: x32 calls are never in the bitmap', () => {
 
 test('representatives: each gets the answer that its kind says, by as many instructions as it says', () => {
   const { program, subject } = subjectAndProgram(TEXT);
-  const chosen = representatives(subject, program);
+  const chosen = representatives(subject, [program]);
   assert.deepEqual(
     chosen.map(({ kind, call }) => `${call} ${kind}`),
     [
@@ -89,4 +90,26 @@ test('representatives: each gets the answer that its kind says, by as many instr
   }
   const socket = chosen.find(({ call }) => call === 'socket');
   assert.equal(socket?.args[2], 0x7fff_ffffn);
+});
+
+test('cost: filters that are in force together cost their sum, for the same arguments', () => {
+  const [one, other] = ['AF_UNIX', 'AF_INET']
+    .map((domain) => compilePolicy(parsePolicy(TEXT.replace(/domain == AF_UNIX .*/, `domain == ${domain}`))))
+    .map(({ program }) => program) as [Program, Program];
+  const stack = [one, other];
+  const subject = subjectOf({ stack, arch: 'x86_64', isPolicy: false });
+  const { calls, instructions } = costOf(subject, stack);
+  const socket = calls.find(({ call, arch }) => arch === 'x86_64' && call === 'socket');
+  const sums = [1n, 2n, 3n, 1n << 32n].map((domain) =>
+    stack
+      .map((program) => {
+        const args = [domain, 0n, 0n, 0n, 0n, 0n];
+        return interpret(program, { nr: socket?.nr as number, arch: ARCHES.x86_64.token, instructionPointer: 0n, args })
+          .steps;
+      })
+      .reduce((a, b) => a + b),
+  );
+  assert.equal(instructions, one.length + other.length);
+  assert.equal(socket?.most, Math.max(...sums));
+  assert.equal(calls.find(({ call }) => call === 'getppid')?.bitmap, true);
 });

@@ -44,9 +44,9 @@ syscalls:
 function ofPolicy(text: string): readonly Finding[] {
   const policy = parsePolicy(text, { file: 'p.yaml' });
   const { program } = compilePolicy(policy, { arches: ['x86_64'] });
-  const judged = lint(subjectOf({ program, policy, arch: 'x86_64', isPolicy: true }));
+  const judged = lint(subjectOf({ stack: [program], policy, arch: 'x86_64', isPolicy: true }));
   // What is read from the program alone must agree, where no rule of a policy is needed.
-  const plain = lint(subjectOf({ program, arch: 'x86_64', isPolicy: false }));
+  const plain = lint(subjectOf({ stack: [program], arch: 'x86_64', isPolicy: false }));
   const about = (findings: readonly Finding[]): readonly string[] =>
     findings
       .filter(({ id }) => !/^(?:dead-rule|rule-like-default|default-allow)$/.test(id))
@@ -56,7 +56,7 @@ function ofPolicy(text: string): readonly Finding[] {
 }
 
 const ofProgram = (program: Program): readonly Finding[] =>
-  lint(subjectOf({ program, arch: 'x86_64', isPolicy: false }));
+  lint(subjectOf({ stack: [program], arch: 'x86_64', isPolicy: false }));
 
 /** A good policy and these further rules, under `allow` unless an action is named. */
 const with_ = (...rules: readonly string[]): string => `${GOOD}${rules.map((rule) => `    - ${rule}\n`).join('')}`;
@@ -442,14 +442,23 @@ test('lint and cost: programs of every kind are judged to the end', () => {
   const ids = new Set(RULES.map(({ id }) => id));
   for (let seed = 1; seed <= 12; seed += 1) {
     const program = compile(randomPolicy(seeded(seed)));
-    const subject = subjectOf({ program, arch: 'x86_64', isPolicy: false });
+    const subject = subjectOf({ stack: [program], arch: 'x86_64', isPolicy: false });
     for (const { id, arches } of lint(subject)) {
       assert.ok(ids.has(id));
       assert.ok(arches.length <= subject.abis.length);
     }
-    for (const { least, most } of costOf(subject, program).calls)
+    for (const { least, most } of costOf(subject, [program]).calls)
       assert.ok(least >= 1 && least <= most && most <= program.length);
   }
+});
+
+test('lint: filters that are in force together are judged together', () => {
+  const program = (text: string): Program => compilePolicy(parsePolicy(text)).program;
+  const both = [denying('mkdir'), denying('mkdirat')].map(program);
+  const found = (stack: readonly Program[]): boolean =>
+    lint(subjectOf({ stack, arch: 'x86_64', isPolicy: false })).some(({ message }) => message.startsWith('mkdir'));
+  assert.deepEqual([found(both.slice(0, 1)), found(both.slice(1)), found(both)], [true, true, false]);
+  assert.ok(lint(subjectOf({ stack: [], arch: 'x86_64', isPolicy: false })).some(({ id }) => id === 'default-allow'));
 });
 
 test('a good policy: nothing is found', () => assert.deepEqual(ofPolicy(GOOD), []));
@@ -467,7 +476,7 @@ test('the profile of container engines: few and true findings', {
 }, () => {
   const policy = containerProfile(readFileSync(PROFILE, 'utf8'), 'x86_64');
   const { program } = compilePolicy(policy, { arches: ['x86_64'] });
-  const findings = lint(subjectOf({ program, policy, arch: 'x86_64', isPolicy: true }));
+  const findings = lint(subjectOf({ stack: [program], policy, arch: 'x86_64', isPolicy: true }));
   const serious = findings.filter(({ severity }) => severity !== 'note').map(({ id, message }) => `${id}: ${message}`);
   assert.deepEqual(
     findings.filter(({ severity }) => severity === 'error'),

@@ -36,11 +36,18 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   const { evidence, measure, json } = parsed.options;
   const counts = evidence === undefined ? undefined : countsIn(evidence);
   const filter = loadFilter(parsed.operands[0] as string);
-  const subject = subjectOf({ ...filter, isPolicy: filter.kind === 'policy' });
-  const cost: Cost = costOf(subject, filter.program, counts);
-  const chosen = measure ? representatives(subject, filter.program) : [];
-  const measured = measure ? measuredOf(chosen, encodeProgram(filter.program)) : undefined;
-  if (json) print(toJson({ kind: filter.kind, ...cost, ...(measured && { measured }) }));
+  const { policy, arch, kind } = filter;
+  const stack = [filter.program];
+  const subject = subjectOf({ stack, arch, isPolicy: kind === 'policy', ...(policy && { policy }) });
+  const cost: Cost = costOf(subject, stack, counts);
+  const chosen = measure ? representatives(subject, stack) : [];
+  const measured = measure
+    ? measuredOf(
+        chosen,
+        stack.toReversed().map((program) => encodeProgram(program)),
+      )
+    : undefined;
+  if (json) print(toJson({ kind, ...cost, ...(measured && { measured }) }));
   else {
     for (const note of filter.notes) say(`note: ${note}`);
     print(costText(cost));
@@ -49,10 +56,10 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   return measured && 'cannot' in measured ? 1 : 0;
 }
 
-function measuredOf(chosen: ReturnType<typeof representatives>, program: Uint8Array): Measured {
+function measuredOf(chosen: ReturnType<typeof representatives>, filters: readonly Uint8Array[]): Measured {
   if (chosen.length === 0)
     return { cannot: 'the filter has no call of x86_64 that can be made again and again harmlessly' };
-  const timings = timeCalls(program, chosen);
+  const timings = timeCalls(filters, chosen);
   if (typeof timings === 'string') return { cannot: timings };
   return { calls: chosen.map((call, index) => ({ ...call, ns: timings[index] as (typeof timings)[number] })) };
 }

@@ -37,7 +37,10 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
     throw new UsageError('unknown_format', `Cannot write "${format}": wanted one of ${FORMATS.join(', ')}`);
   const source = parsed.operands[0] as string;
   const filter = loadFilter(source);
-  const findings = lint(subjectOf({ ...filter, isPolicy: filter.kind === 'policy' }));
+  const { policy, arch, kind } = filter;
+  const findings = lint(
+    subjectOf({ stack: [filter.program], arch, isPolicy: kind === 'policy', ...(policy && { policy }) }),
+  );
   write(findings, filter, format, source);
   return findings.some(({ severity }) => severity !== 'note') ? 1 : 0;
 }
