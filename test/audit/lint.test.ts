@@ -269,6 +269,14 @@ const CASES: readonly Case[] = [
     line: 9,
   },
   {
+    id: 'kill-thread',
+    claim: 'kill_thread for other ABIs only is a note',
+    found: GOOD.replace('kernel:', 'bad_arch: kill_thread\nkernel:'),
+    missed: GOOD,
+    severity: 'note',
+    says: /other ABIs/,
+  },
+  {
     id: 'allow-data',
     claim: 'allow with data',
     found: guarded(jeq(1, 0, 1), ret(ALLOW + 1), ret(KILL)),

@@ -10,7 +10,7 @@ import type { Found, LintRule } from '../finding.ts';
 import { dataOf, isKnown, kindOf } from '../outcomes.ts';
 import type { Subject } from '../subject.ts';
 
-/** One finding for the actions for which `holds`, at the first rule that gives one. */
+/** One finding for each action for which `holds`, at the first rule that gives it; where only calls of other ABIs get it, a note. */
 function actionRule(
   rule: Omit<LintRule, 'judge'>,
   holds: (action: number) => boolean,
@@ -19,12 +19,18 @@ function actionRule(
   const judge = (subject: Subject): readonly Found[] => {
     const actions = subject.outcomes.of(subject.root).filter(holds);
     const rules = subject.resolved?.arches.flatMap(({ calls }) => [...calls.values()].flat()) ?? [];
-    return actions.map((action) => ({
-      message: say(action),
-      place: rules.find((each) => each.action === action)?.rule.place,
-    }));
+    return actions.map((action) => {
+      const place = rules.find((each) => each.action === action)?.rule.place;
+      if (rule.severity !== 'warning' || isForItsAbis(subject, action)) return { message: say(action), place };
+      return { message: `${say(action)} (calls of other ABIs)`, severity: 'note', place };
+    });
   };
   return { ...rule, judge };
+}
+
+/** Whether a call of the ABIs that a filter was written for gets an action. */
+function isForItsAbis({ abis, outcomes }: Subject, action: number): boolean {
+  return abis.some(({ intervals }) => intervals.some(({ node }) => outcomes.of(node).includes(action)));
 }
 
 const hex = (action: number): string => `0x${action.toString(16).padStart(8, '0')}`;
