@@ -87,6 +87,20 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/disasm.ts'),
   },
   {
+    name: 'lint',
+    usage: 'FILTER [--json | --format sarif]',
+    summary: 'what is wrong with a filter, why, and what to do',
+    kind: 'tool',
+    load: () => import('./commands/lint.ts'),
+  },
+  {
+    name: 'cost',
+    usage: 'FILTER [--evidence FILE] [--measure] [--json]',
+    summary: 'what a filter costs: instructions of each call, nanoseconds',
+    kind: 'tool',
+    load: () => import('./commands/cost.ts'),
+  },
+  {
     name: 'convert',
     usage: 'POLICY --to FORMAT [-o DIR]',
     summary: 'a policy in another form: Go source that confines its own process; a container profile as policy',

@@ -18,6 +18,7 @@ export const PROBE_MAX_STEPS: number = (PROBE_SLOT - RESULTS) / 8;
 /** An argument of a call: a number, bytes or strings that the prober holds, a result of an earlier step, memory, or the peer's pid. */
 export type ProbeArgument =
   | number
+  | bigint
   | { readonly bytes: Uint8Array }
   /** A NULL-terminated array of strings, as argv. */
   | { readonly strings: readonly string[] }
@@ -28,12 +29,17 @@ export type ProbeArgument =
   | { readonly memory: number }
   | 'peer';
 
-/** What a probe does next. Its result: the call's, the new peer's id, or the cycles of `times` calls of getppid(2). */
+/** What a probe does next. Its result: the call's, the new peer's id, cycles, or a word of memory. */
 export type ProbeStep =
   | { readonly nr: number; readonly args?: readonly ProbeArgument[]; readonly entry?: 'syscall' | 'int80' }
   /** Starts the peer: a process, to be killed by a later step, or a thread of this one. It sleeps. */
   | { readonly start: 'process' | 'thread' }
-  | { readonly times: number };
+  /** Cycles that so many calls take, of getppid(2) where no other is named. */
+  | { readonly times: number; readonly nr?: number; readonly args?: readonly ProbeArgument[] }
+  /** The processor's counter of cycles. */
+  | { readonly read: 'cycles' }
+  /** 64 bits at an offset in the zeros that `memory` gives. */
+  | { readonly read: number };
 
 export interface Probe {
   readonly steps: readonly ProbeStep[];
@@ -126,14 +132,28 @@ function limitTime(code: Assembler): void {
 /** The step's result is in rax. */
 function emitStep(code: Assembler, step: ProbeStep, name: string, data: ProbeData): void {
   if ('start' in step) emitStart(code, step.start, name);
-  else if ('times' in step) emitTiming(code, step.times, name);
-  else if (step.entry === 'int80') code.mov('eax', step.nr).int80();
+  else if ('read' in step) {
+    if (step.read === 'cycles') readCycles(code);
+    else code.mov('rax', at('r13', step.read));
+  } else if ('times' in step) {
+    loadAll(code, step.args, data);
+    emitTiming(code, step.times, step.nr ?? NR_GETPPID, name);
+  } else if (step.entry === 'int80') code.mov('eax', step.nr).int80();
   else {
-    step.args?.forEach((argument, index) => {
-      load(code, ARGUMENT_REGISTERS[index] as Register64, argument, data);
-    });
+    loadAll(code, step.args, data);
     code.mov('eax', step.nr).syscall();
   }
+}
+
+function loadAll(code: Assembler, args: readonly ProbeArgument[] | undefined, data: ProbeData): void {
+  args?.forEach((argument, index) => {
+    load(code, ARGUMENT_REGISTERS[index] as Register64, argument, data);
+  });
+}
+
+/** rdtsc, joined in rax; rdx is lost. */
+function readCycles(code: Assembler): Assembler {
+  return code.bytes(0x0f, 0x31).shl('rdx', 32).or('rax', 'rdx');
 }
 
 /** r14 = the peer: it sleeps for ever. */
@@ -149,16 +169,17 @@ function emitStart(code: Assembler, what: 'process' | 'thread', name: string): v
   code.label(`started${name}`).mov('r14', 'rax');
 }
 
-/** Cycles that `times` calls take: rdtsc before and after. */
-function emitTiming(code: Assembler, times: number, name: string): void {
-  const rdtsc = () => code.bytes(0x0f, 0x31).shl('rdx', 32).or('rax', 'rdx');
-  rdtsc().mov('r14', 'rax').mov('r15d', times);
-  code.label(`again${name}`).mov('eax', NR_GETPPID).syscall().dec('r15d').jcc('ne', `again${name}`);
-  rdtsc().sub('rax', 'r14');
+/** Cycles that `times` calls take: rdtsc before and after. The kernel keeps argument registers, rdx is kept here. */
+function emitTiming(code: Assembler, times: number, nr: number, name: string): void {
+  code.mov('r12', 'rdx');
+  readCycles(code).mov('r14', 'rax').mov('rdx', 'r12').mov('r15d', times);
+  code.label(`again${name}`).mov('eax', nr).syscall().dec('r15d').jcc('ne', `again${name}`);
+  readCycles(code).sub('rax', 'r14');
 }
 
 function load(code: Assembler, register: Register64, argument: ProbeArgument, data: ProbeData): void {
-  if (typeof argument === 'number') code.mov(register, BigInt.asUintN(64, BigInt(argument)));
+  if (typeof argument === 'number' || typeof argument === 'bigint')
+    code.mov(register, BigInt.asUintN(64, BigInt(argument)));
   else if (argument === 'peer') code.mov(register, 'r14');
   else if ('result' in argument) code.mov(register, at('rbx', RESULTS + 8 * argument.result));
   else if ('memory' in argument) code.lea(register, at('r13', argument.memory));
