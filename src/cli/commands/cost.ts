@@ -27,7 +27,10 @@ interface Options {
 /** `selkie cost FILTER`: exit code 0; 1 when --measure could not measure. */
 export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
   const parser = commandParser(entry, EXAMPLE)
-    .argument('<filter>', 'a policy, a sealed binary, a raw BPF program, or - for standard input')
+    .argument(
+      '<filter>',
+      'a policy, a seccomp profile, a sealed binary, a raw BPF program, pid:N, or - for standard input',
+    )
     .option('--evidence <file>', 'weigh calls by this evidence, as record writes it beside a policy')
     .option('--measure', 'time a few calls in the kernel, with the filter and without')
     .option('--json', 'one JSON object with every call');
@@ -37,7 +40,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   const counts = evidence === undefined ? undefined : countsIn(evidence);
   const filter = loadFilter(parsed.operands[0] as string);
   const { policy, arch, kind } = filter;
-  const stack = [filter.program];
+  const { stack } = filter;
   const subject = subjectOf({ stack, arch, isPolicy: kind === 'policy', ...(policy && { policy }) });
   const cost: Cost = costOf(subject, stack, counts);
   const chosen = measure ? representatives(subject, stack) : [];

@@ -27,7 +27,10 @@ const FORMATS = ['text', 'json', 'sarif'];
 /** `selkie lint FILTER`: exit code 0 when there is no error and no warning, 1 when there is one. */
 export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
   const parser = commandParser(entry, EXAMPLE)
-    .argument('<filter>', 'a policy, a sealed binary, a raw BPF program, or - for standard input')
+    .argument(
+      '<filter>',
+      'a policy, a seccomp profile, a sealed binary, a raw BPF program, pid:N, or - for standard input',
+    )
     .option('--format <format>', FORMATS.join(', '), 'text')
     .option('--json', 'the same as --format json');
   const parsed = parseWords<Options>(parser, words);
@@ -39,7 +42,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   const filter = loadFilter(source);
   const { policy, arch, kind } = filter;
   const findings = lint(
-    subjectOf({ stack: [filter.program], arch, isPolicy: kind === 'policy', ...(policy && { policy }) }),
+    subjectOf({ stack: filter.stack, arch, isPolicy: kind === 'policy', ...(policy && { policy }) }),
   );
   write(findings, filter, format, source);
   return findings.some(({ severity }) => severity !== 'note') ? 1 : 0;
