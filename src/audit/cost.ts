@@ -1,15 +1,13 @@
 import { isConstantAllow } from '../bpf/constant-allow.ts';
 import type { Program } from '../bpf/instruction.ts';
+import type { CallCounts } from '../compile/weights.ts';
+import { isPermitted } from '../decision/actions.ts';
 import { Diagrams, type Node, TRUE } from '../decision/diagrams.ts';
 import { stackLengths } from '../decision/path-lengths.ts';
 import { ARCHES, type ArchName } from '../facts/arches.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
 import { halvesOf, isWord } from './arguments.ts';
-import { permits } from './outcomes.ts';
 import type { Subject } from './subject.ts';
-
-/** How often calls were made: names to counts, per ABI. */
-export type Counts = ReadonlyMap<ArchName, ReadonlyMap<string, number>>;
 
 /** What one call costs. */
 export interface CallCost {
@@ -19,7 +17,7 @@ export interface CallCost {
   /** Least and most instructions, over all arguments. */
   readonly least: number;
   readonly most: number;
-  /** The kernel's bitmap (5.11) permits it without running the program; there is none for x32 (arch/x86/include/asm/seccomp.h). */
+  /** The kernel's bitmap (5.11) isPermitted it without running the program; there is none for x32 (arch/x86/include/asm/seccomp.h). */
   readonly bitmap: boolean;
   /** Some calls of it are made. */
   readonly permitted: boolean;
@@ -52,7 +50,7 @@ export interface Cost {
  * @param stack - newest first; a call runs them all
  * @throws {CannotTellError}
  */
-export function costOf(subject: Subject, stack: readonly Program[], counts?: Counts): Cost {
+export function costOf(subject: Subject, stack: readonly Program[], counts?: CallCounts): Cost {
   const space = new Diagrams();
   const calls = subject.abis.flatMap((abi) => {
     const among = possibleArguments(space, abi.arch);
@@ -67,7 +65,7 @@ export function costOf(subject: Subject, stack: readonly Program[], counts?: Cou
         least: Math.min(...lengths),
         most: Math.max(...lengths),
         bitmap: abi.arch !== 'x32' && stack.every((program) => isConstantAllow(program, token, nr)),
-        permitted: subject.outcomes.some(abi.at(nr), permits),
+        permitted: subject.outcomes.some(abi.at(nr), isPermitted),
         ...(counts && { count: counts.get(abi.arch)?.get(call) ?? 0 }),
       };
     });

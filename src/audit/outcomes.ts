@@ -1,3 +1,4 @@
+import { isPermitted } from '../decision/actions.ts';
 import { type Diagrams, FALSE, type Node, TRUE } from '../decision/diagrams.ts';
 import {
   SECCOMP_RET_ACTION_FULL,
@@ -38,11 +39,6 @@ export function isKnown(action: number): boolean {
   return KNOWN.has(kindOf(action));
 }
 
-/** The call is made without asking anybody. */
-export function permits(action: number): boolean {
-  return kindOf(action) === SECCOMP_RET_ALLOW || kindOf(action) === SECCOMP_RET_LOG;
-}
-
 /** A supervisor or tracer decides. */
 function asks(action: number): boolean {
   return kindOf(action) === SECCOMP_RET_USER_NOTIF || kindOf(action) === SECCOMP_RET_TRACE;
@@ -50,7 +46,7 @@ function asks(action: number): boolean {
 
 /** The call is not made, whoever watches. */
 export function denies(action: number): boolean {
-  return !permits(action) && !asks(action);
+  return !isPermitted(action) && !asks(action);
 }
 
 /** The process or thread ends. */

@@ -1,4 +1,5 @@
 import type { Program } from '../bpf/instruction.ts';
+import { isPermitted } from '../decision/actions.ts';
 import { FALSE, type Node } from '../decision/diagrams.ts';
 import { stackLengths } from '../decision/path-lengths.ts';
 import { findCall } from '../decision/witness.ts';
@@ -8,7 +9,7 @@ import { SECCOMP_RET_ERRNO } from '../facts/seccomp.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
 import type { Abi } from './abi.ts';
 import { halvesOf, isWord, readsArguments } from './arguments.ts';
-import { kindOf, permits } from './outcomes.ts';
+import { kindOf } from './outcomes.ts';
 import type { Subject } from './subject.ts';
 
 /** Calls that stand for others when a filter is timed. They are made some thousand times, so they must do nothing, permitted or not. */
@@ -95,7 +96,7 @@ function representative(
   const nr = syscallNumber(abi.arch, wanted.call) as number;
   const token = ARCHES[abi.arch].token;
   const isErrno = (action: number): boolean => kindOf(action) === SECCOMP_RET_ERRNO;
-  const answer = outcomes.where(abi.at(nr), wanted.kind.startsWith('permitted') ? permits : isErrno);
+  const answer = outcomes.where(abi.at(nr), wanted.kind.startsWith('permitted') ? isPermitted : isErrno);
   const among = space.and(answer, withArguments(subject, abi, wanted.fixed));
   if (among === FALSE) return undefined;
   const lengths = stackLengths(space, stack, { arch: token, nr }, among);

@@ -1,4 +1,5 @@
 import type { Place } from '../base/errors.ts';
+import { isPermitted } from '../decision/actions.ts';
 import type { Node } from '../decision/diagrams.ts';
 import { errnoNumber } from '../facts/errnos.ts';
 import { FLOORS } from '../facts/floors.ts';
@@ -6,7 +7,7 @@ import { SECCOMP_RET_ERRNO } from '../facts/seccomp.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
 import type { Abi } from './abi.ts';
 import { readsArguments } from './arguments.ts';
-import { dataOf, denies, kindOf, permits } from './outcomes.ts';
+import { dataOf, denies, kindOf } from './outcomes.ts';
 import type { Subject } from './subject.ts';
 
 /** Calls that a filter may answer with ENOSYS for the sake of their callers, not to forbid something. */
@@ -25,7 +26,7 @@ export class Stance {
     this.#abi = abi;
     const { space, outcomes } = subject;
     const stated = subject.resolved?.arches.find(({ arch }) => arch === abi.arch)?.default;
-    this.isDenyList = stated === undefined ? outcomes.all(abi.beyond, permits) : permits(stated);
+    this.isDenyList = stated === undefined ? outcomes.all(abi.beyond, isPermitted) : isPermitted(stated);
     this.#default = stated === undefined ? this.#usual() : space.leaf(stated);
   }
 
@@ -38,13 +39,13 @@ export class Stance {
   /** Every call of this name is made. */
   isOpen(name: string): boolean {
     const node = this.#abi.of(name);
-    return node !== undefined && this.#subject.outcomes.all(node, permits);
+    return node !== undefined && this.#subject.outcomes.all(node, isPermitted);
   }
 
   /** Some call of this name is made. */
   isReachable(name: string): boolean {
     const node = this.#abi.of(name);
-    return node !== undefined && this.#subject.outcomes.some(node, permits);
+    return node !== undefined && this.#subject.outcomes.some(node, isPermitted);
   }
 
   /** Refused as a whole, by a decision of its own: not by the default, nor by ENOSYS for callers that fall back. */

@@ -1,16 +1,16 @@
 import type { Program } from '../bpf/instruction.ts';
+import { isPermitted } from '../decision/actions.ts';
 import { Diagrams, type Node } from '../decision/diagrams.ts';
 import { diagramOfPolicy } from '../decision/from-policy.ts';
-import { diagramOfProgram } from '../decision/from-program.ts';
 import { intervalsOf } from '../decision/intervals.ts';
+import { diagramOfStack } from '../decision/stack.ts';
 import { RANK_ARCH } from '../decision/words.ts';
 import { ARCH_NAMES, ARCHES, type ArchName } from '../facts/arches.ts';
-import { SECCOMP_RET_ALLOW } from '../facts/seccomp.ts';
 import type { Policy } from '../policy/model.ts';
 import { resolvePolicy } from '../policy/resolve.ts';
 import type { ResolvedPolicy } from '../policy/resolved.ts';
 import { Abi } from './abi.ts';
-import { denies, kindOf, Outcomes, permits } from './outcomes.ts';
+import { denies, Outcomes } from './outcomes.ts';
 
 /** A filter as it is judged: its meaning, and where a policy is known, whose rules it comes from. */
 export interface Subject {
@@ -27,7 +27,7 @@ export interface Subject {
 
 /** What a filter is made of. */
 export interface SubjectSource {
-  /** The programs that are in force together, newest first; none permits every call. */
+  /** The programs that are in force together, newest first; none isPermitted every call. */
   readonly stack: readonly Program[];
   /** What the program was made of; for a sealed binary it only tells places. */
   readonly policy?: Policy;
@@ -57,16 +57,6 @@ export function subjectOf({ stack, policy, arch, isPolicy }: SubjectSource): Sub
   return { space, outcomes, root, policy, resolved, abis, others: [...others.values()] };
 }
 
-/** Of several answers the one that is least as a signed number counts, of equal actions the newest (kernel/seccomp.c seccomp_run_filters). */
-function diagramOfStack(space: Diagrams, stack: readonly Program[]): Node {
-  const rank = (leaf: Node): number => kindOf(space.action(leaf)) | 0;
-  const [newest, ...older] = stack.map((program) => diagramOfProgram(space, program));
-  return older.reduce(
-    (sofar, filter) => space.combine(sofar, filter, (a, b) => (rank(b) < rank(a) ? b : a)),
-    newest ?? space.leaf(SECCOMP_RET_ALLOW),
-  );
-}
-
 /**
  * ABIs whose calls a process of an ABI can make as well, or a program that it executes: int 0x80, a far jump, the bit of x32.
  * Sources: arch/x86/entry/entry_64_compat.S, syscall(2), arch/arm64/kernel/entry.S (el0t_32_sync).
@@ -79,7 +69,7 @@ const COMPANIONS: Readonly<Partial<Record<ArchName, readonly ArchName[]>>> = {
   arm: ['aarch64'],
 };
 
-/** The ABIs that a program tells apart by their token and neither permits nor refuses as a whole. */
+/** The ABIs that a program tells apart by their token and neither isPermitted nor refuses as a whole. */
 function testedArches(space: Diagrams, outcomes: Outcomes, root: Node, otherwise: ArchName): readonly ArchName[] {
   const intervals = intervalsOf(space, RANK_ARCH, root) ?? [];
   const tested = new Set(
@@ -88,7 +78,7 @@ function testedArches(space: Diagrams, outcomes: Outcomes, root: Node, otherwise
       .map(({ from }) => from),
   );
   const isMixed = ({ intervals }: Abi): boolean =>
-    intervals.some(({ node }) => outcomes.some(node, permits)) &&
+    intervals.some(({ node }) => outcomes.some(node, isPermitted)) &&
     intervals.some(({ node }) => outcomes.some(node, denies));
   const found = ARCH_NAMES.filter(
     (name) => tested.has(ARCHES[name].token) && (name !== 'x32' || isMixed(new Abi(space, outcomes, root, 'x32'))),

@@ -1,3 +1,4 @@
+import { isPermitted } from '../../decision/actions.ts';
 import { FALSE, type Node, TRUE } from '../../decision/diagrams.ts';
 import { diagramOfPolicy } from '../../decision/from-policy.ts';
 import { SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO } from '../../facts/seccomp.ts';
@@ -6,7 +7,6 @@ import type { Rule } from '../../policy/model.ts';
 import type { ResolvedArch, ResolvedRule } from '../../policy/resolved.ts';
 import { Abi } from '../abi.ts';
 import type { LintRule } from '../finding.ts';
-import { permits } from '../outcomes.ts';
 import type { Subject } from '../subject.ts';
 
 /** A rule of a policy that changes nothing wherever it is left out. */
@@ -115,13 +115,13 @@ function reachedRules(
   return { reached, rest };
 }
 
-/** The calls of a number for which a rule holds: what a policy permits that has no other one. */
+/** The calls of a number for which a rule holds: what a policy isPermitted that has no other one. */
 function whereHolds({ space, outcomes }: Subject, { arch }: ResolvedArch, nr: number, rule: ResolvedRule): Node {
   const refused = SECCOMP_RET_ERRNO | 1;
   const calls = new Map([[nr, [{ ...rule, action: SECCOMP_RET_ALLOW }]]]);
   const alone = { arches: [{ arch, calls, default: refused }], badArch: refused, notes: [] };
   const abi = new Abi(space, outcomes, diagramOfPolicy(space, alone), arch);
-  return outcomes.where(abi.at(nr), permits);
+  return outcomes.where(abi.at(nr), isPermitted);
 }
 
 /**

@@ -1,9 +1,10 @@
+import { isPermitted } from '../../decision/actions.ts';
 import { FALSE, type Node } from '../../decision/diagrams.ts';
 import { parameters } from '../../facts/prototypes.ts';
 import type { Abi } from '../abi.ts';
 import { fix, halvesOf, testedBits } from '../arguments.ts';
 import type { Found, LintRule } from '../finding.ts';
-import { denies, permits } from '../outcomes.ts';
+import { denies } from '../outcomes.ts';
 import { eachAbi, type Stance } from '../stance.ts';
 import type { Subject } from '../subject.ts';
 
@@ -25,8 +26,8 @@ function judgeCall(subject: Subject, abi: Abi, stance: Stance, name: string): re
     const { high } = halvesOf(abi.arch, index);
     if (parameter.width === 64 || testedBits(space, node, high) === 0) return [];
     const deniedPlain = outcomes.where(fix(space, node, high, 0), denies);
-    const passes = space.and(outcomes.where(node, permits), deniedPlain) !== FALSE;
-    const place = stance.place(name, passes ? denies : permits);
+    const passes = space.and(outcomes.where(node, isPermitted), deniedPlain) !== FALSE;
+    const place = stance.place(name, passes ? denies : isPermitted);
     const what = `${name} is judged by 64 bits of ${parameter.name}, of which the kernel reads 32`;
     if (passes) return [{ message: `${what}: a bit above them lets through what is refused`, arch: abi.arch, place }];
     return [{ message: `${what}: it refuses more than it says`, severity: 'note' as const, arch: abi.arch, place }];

@@ -1,5 +1,5 @@
+import { isPermitted } from '../../decision/actions.ts';
 import type { LintRule } from '../finding.ts';
-import { permits } from '../outcomes.ts';
 import { eachAbi, listed } from '../stance.ts';
 
 /** Calls that have an operation of io_uring. Source: enum io_uring_op of include/uapi/linux/io_uring.h, io_uring_enter(2). */
@@ -23,6 +23,6 @@ export const ioUring: LintRule = {
       const around = OPERATIONS.filter((name) => stance.isLimited(name));
       if (ring.length === 0 || ring[0] === 'io_uring_register' || around.length === 0) return [];
       const message = `open: ${listed(ring)}: what the filter says of ${listed(around, 4)} does not hold there`;
-      return [{ message, arch, place: stance.place(ring[0] as string, permits) }];
+      return [{ message, arch, place: stance.place(ring[0] as string, isPermitted) }];
     }),
 };

@@ -1,7 +1,8 @@
+import { isPermitted } from '../../decision/actions.ts';
 import { errnoNumber } from '../../facts/errnos.ts';
 import { SECCOMP_RET_ERRNO } from '../../facts/seccomp.ts';
 import type { LintRule } from '../finding.ts';
-import { denies, permits } from '../outcomes.ts';
+import { denies } from '../outcomes.ts';
 import { eachAbi } from '../stance.ts';
 
 /** What calls get that are newer than the filter. */
@@ -29,7 +30,7 @@ export const defaultAllow: LintRule = {
   source: 'seccomp_filter.rst; syscalls(2): some calls are added with every release',
   judge: (subject) =>
     eachAbi(subject, (abi, stance) => {
-      if (!stance.isDenyList && !subject.outcomes.some(abi.beyond, permits)) return [];
+      if (!stance.isDenyList && !subject.outcomes.some(abi.beyond, isPermitted)) return [];
       return [{ message: 'calls that it does not name are permitted', arch: abi.arch }];
     }),
 };

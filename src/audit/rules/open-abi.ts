@@ -1,7 +1,7 @@
+import { isPermitted } from '../../decision/actions.ts';
 import { syscallNumber } from '../../facts/syscalls.ts';
 import type { Abi } from '../abi.ts';
 import type { Found, LintRule } from '../finding.ts';
-import { permits } from '../outcomes.ts';
 import { Stance } from '../stance.ts';
 import type { Subject } from '../subject.ts';
 
@@ -20,7 +20,7 @@ export const openAbi: LintRule = {
 
 function judgeAbi(subject: Subject, of: Abi, abi: Abi): readonly Found[] {
   const { outcomes } = subject;
-  if (!abi.intervals.some(({ node }) => outcomes.some(node, permits))) return [];
+  if (!abi.intervals.some(({ node }) => outcomes.some(node, isPermitted))) return [];
   const stance = new Stance(subject, of);
   const through = new Stance(subject, abi);
   const passing = abi.names.filter((name) => through.isOpen(name) && stance.isLimited(name));

@@ -1,4 +1,5 @@
 import { lowHalf } from '../../base/u64.ts';
+import { isPermitted } from '../../decision/actions.ts';
 import type { Node } from '../../decision/diagrams.ts';
 import type { ArchName } from '../../facts/arches.ts';
 import { constant, constantNames } from '../../facts/constants.ts';
@@ -6,7 +7,6 @@ import { type Parameter, parameters } from '../../facts/prototypes.ts';
 import type { Abi } from '../abi.ts';
 import { halvesOf, readsArguments, testedBits } from '../arguments.ts';
 import type { Found, LintRule } from '../finding.ts';
-import { permits } from '../outcomes.ts';
 import { eachAbi, type Stance } from '../stance.ts';
 import type { Subject } from '../subject.ts';
 
@@ -31,7 +31,7 @@ function judgeCall(subject: Subject, abi: Abi, stance: Stance, name: string): re
   const node = abi.of(name) as Node;
   if (!readsArguments(space, node)) return [];
   return (parameters(abi.arch, name) ?? []).flatMap((parameter, index) => {
-    const tested = testedBits(space, outcomes.where(node, permits), halvesOf(abi.arch, index).low);
+    const tested = testedBits(space, outcomes.where(node, isPermitted), halvesOf(abi.arch, index).low);
     if (tested === 0 || !FLAGS.test(parameter.name) || parameter.constants === undefined) return [];
     const free = (~tested & ~knownBits(abi.arch, parameter)) >>> 0;
     if (free === 0) return [];

@@ -1,12 +1,10 @@
-import { type Cost, type Counts, costOf } from '../../audit/cost.ts';
+import { type Cost, costOf } from '../../audit/cost.ts';
 import { representatives } from '../../audit/representatives.ts';
 import { subjectOf } from '../../audit/subject.ts';
 import { encodeProgram } from '../../bpf/codec.ts';
-import type { ArchName } from '../../facts/arches.ts';
 import { timeCalls } from '../../kernel/measure.ts';
+import { callCounts } from '../../load/counts.ts';
 import { loadFilter } from '../../load/filter.ts';
-import { readSource, sourceName } from '../../load/source.ts';
-import { type Evidence, parseEvidence } from '../../record/evidence.ts';
 import type { CommandEntry } from '../command.ts';
 import { costText, type Measured, measuredText } from '../cost/text.ts';
 import { print, say, toJson } from '../output.ts';
@@ -37,7 +35,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   const parsed = parseWords<Options>(parser, words);
   if (!parsed) return 0;
   const { evidence, measure, json } = parsed.options;
-  const counts = evidence === undefined ? undefined : countsIn(evidence);
+  const counts = evidence === undefined ? undefined : callCounts(evidence);
   const filter = loadFilter(parsed.operands[0] as string);
   const { policy, arch, kind } = filter;
   const { stack } = filter;
@@ -65,15 +63,4 @@ function measuredOf(chosen: ReturnType<typeof representatives>, filters: readonl
   const timings = timeCalls(filters, chosen);
   if (typeof timings === 'string') return { cannot: timings };
   return { calls: chosen.map((call, index) => ({ ...call, ns: timings[index] as (typeof timings)[number] })) };
-}
-
-function countsIn(file: string): Counts {
-  const counts = new Map<ArchName, Map<string, number>>();
-  const lines: readonly Evidence[] = parseEvidence(new TextDecoder().decode(readSource(file)), sourceName(file));
-  for (const { arch, syscall, count } of lines) {
-    const ofArch = counts.get(arch) ?? new Map<string, number>();
-    counts.set(arch, ofArch);
-    if (syscall !== undefined) ofArch.set(syscall, (ofArch.get(syscall) ?? 0) + count);
-  }
-  return counts;
 }

@@ -2,7 +2,7 @@ import { printReturn } from '../../bpf/disassemble.ts';
 import { comparable, type Difference, differences, isSubset } from '../../decision/compare.ts';
 import { Diagrams } from '../../decision/diagrams.ts';
 import { differenceLines, exampleText } from '../../decision/difference-text.ts';
-import { diagramOfFilter } from '../../load/diagram.ts';
+import { diagramOfStack } from '../../decision/stack.ts';
 import { loadFilter } from '../../load/filter.ts';
 import { printCondition } from '../../policy/condition-print.ts';
 import type { CommandEntry } from '../command.ts';
@@ -25,7 +25,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   if (!parsed) return 0;
   const filters = parsed.operands.map((source) => loadFilter(source));
   const space = new Diagrams();
-  const [a = 0, b = 0] = filters.map((filter) => diagramOfFilter(space, filter));
+  const [a = 0, b = 0] = filters.map((filter) => diagramOfStack(space, filter.stack));
   const pair = comparable(space, a, b);
   const found = differences(space, pair);
   const moreIn = { a: !isSubset(space, pair), b: !isSubset(space, [pair[1], pair[0]]) };

@@ -4,9 +4,9 @@ import { combineFilters } from '../../decision/actions.ts';
 import { Diagrams, type Node } from '../../decision/diagrams.ts';
 import { diagramOfProgram } from '../../decision/from-program.ts';
 import { liftDiagram } from '../../decision/lift/lift.ts';
+import { diagramOfStack } from '../../decision/stack.ts';
 import { writeFileAtomically } from '../../kernel/files.ts';
 import { collectInstallations, type SeenInstallation } from '../../lift/installations.ts';
-import { diagramOfFilter } from '../../load/diagram.ts';
 import { loadFilter } from '../../load/filter.ts';
 import { exitCodeOf } from '../../observe/session.ts';
 import { printPolicy } from '../../policy/print.ts';
@@ -57,7 +57,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   if (source !== undefined) {
     const filter = loadFilter(source);
     filter.notes.forEach(sayNote);
-    return tell(space, diagramOfFilter(space, filter), parsed.options);
+    return tell(space, diagramOfStack(space, filter.stack), parsed.options);
   }
   return liftCommand(space, command, parsed.options);
 }

@@ -1,7 +1,7 @@
 import { comparable, differences } from '../../decision/compare.ts';
 import { Diagrams } from '../../decision/diagrams.ts';
 import { differenceLines } from '../../decision/difference-text.ts';
-import { diagramOfFilter } from '../../load/diagram.ts';
+import { diagramOfStack } from '../../decision/stack.ts';
 import { loadFilter } from '../../load/filter.ts';
 import type { CommandEntry } from '../command.ts';
 import { print, sayNote, toJson } from '../output.ts';
@@ -28,7 +28,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   const policy = loadFilter(parsed.options.policy);
   const program = loadFilter(parsed.operands[0] as string);
   const space = new Diagrams();
-  const pair = comparable(space, diagramOfFilter(space, policy), diagramOfFilter(space, program));
+  const pair = comparable(space, diagramOfStack(space, policy.stack), diagramOfStack(space, program.stack));
   const equal = pair[0] === pair[1];
   const found = equal ? [] : differences(space, pair);
   if (parsed.options.json) {
