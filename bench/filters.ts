@@ -1,30 +1,44 @@
 /**
- * One policy compiled by Selkie and by libseccomp: how long the programs are, how much of them runs, how many calls the kernel's bitmap
- * takes, and what the kernel needs to install them and to ask them. All times are medians of one interleaved run; ratios are to Selkie.
+ * The profile of Debian's golang-github-containers-common, for x86_64 alone and with i386 and x32, compiled by Selkie and by libseccomp: how
+ * long the programs are, how much of them runs, how many calls the kernel's bitmap takes, and what the kernel needs to install them and to ask
+ * them. All times are medians of one interleaved run; ratios are to Selkie. Selkie's compile time is with its proof.
  *
  *     node build/bench/filters.js [ROUNDS] [--json]
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { constantAllowed } from '../src/bpf/constant-allow.ts';
 import type { Program } from '../src/bpf/instruction.ts';
 import { interpret } from '../src/bpf/interpret.ts';
 import { compile } from '../src/compile/compile.ts';
-import { ARCHES } from '../src/facts/arches.ts';
+import { ARCHES, type ArchName } from '../src/facts/arches.ts';
 import { LATEST_RELEASE, largestNumber, syscallName, syscallNumber } from '../src/facts/syscalls.ts';
-import { parsePolicy } from '../src/policy/parse.ts';
+import { DOCKER_CAPS } from '../src/formats/oci/names.ts';
+import { readProfileText } from '../src/formats/oci/read.ts';
 import { resolvePolicy } from '../src/policy/resolve.ts';
 import type { ResolvedPolicy } from '../src/policy/resolved.ts';
-import { buildPeer, missingLibseccomp } from '../test/support/libseccomp.ts';
-import { toPeerPolicy } from '../test/support/libseccomp-rules.ts';
+import { cannotJudge, inForce, judge, type Profile, profileText } from '../test/support/oci-rules.ts';
 import { type CallTime, type TimedCall, timeAttach, timeCalls } from './timings.ts';
 
-/** The policy that is compared: the only place that says where it comes from. */
-function policyOf(): ResolvedPolicy {
-  const file = fileURLToPath(new URL('../../bench/filters.yaml', import.meta.url));
-  return resolvePolicy(parsePolicy(readFileSync(file, 'utf8')));
+const PROFILE = '/usr/share/containers/seccomp.json';
+const CAPS = DOCKER_CAPS;
+const KERNEL = '6.1';
+
+interface Compared {
+  readonly name: string;
+  readonly arches: readonly ArchName[];
+  readonly profile: Profile;
+}
+
+/** The profile with its sub-architectures, and without. */
+function profiles(): readonly Compared[] {
+  const profile = JSON.parse(readFileSync(PROFILE, 'utf8')) as Profile & { archMap?: unknown };
+  const { archMap: _, ...alone } = profile;
+  return [
+    { name: 'd1: x86_64', arches: ['x86_64'], profile: alone },
+    { name: 'd3: x86_64, i386, x32', arches: ['x86_64', 'i386', 'x32'], profile },
+  ];
 }
 
 interface Subject {
@@ -67,14 +81,14 @@ function compileTimed(policy: ResolvedPolicy, repeats: number): Subject {
   return { name: 'selkie', program: compile(policy), compileUs: median(times) };
 }
 
-function subjectsOf(policy: ResolvedPolicy, folder: string): Subject[] {
-  const ours = compileTimed(policy, 30);
-  if (missingLibseccomp() !== false) return [ours];
-  const peer = buildPeer(folder);
-  const rules = toPeerPolicy(policy);
+function subjectsOf({ profile, arches }: Compared): Subject[] {
+  const options = { arch: 'x86_64', caps: CAPS, kernel: KERNEL, file: PROFILE } as const;
+  const ours = compileTimed(resolvePolicy(readProfileText(profileText(profile), options).policy), 30);
+  if (cannotJudge() !== false) return [ours];
+  const entries = inForce(profile, 'x86_64', CAPS);
   const others = ([1, 2] as const).map((optimize) => {
-    const { program, ns } = peer.compile(rules, optimize, 30);
-    return { name: `libseccomp ${peer.version} O${optimize}`, program, compileUs: ns / 1e3 };
+    const { program, ns } = judge(profile, entries, arches, { optimize, repeats: 30 });
+    return { name: `libseccomp O${optimize}`, program, compileUs: ns / 1e3 };
   });
   return [ours, ...others];
 }
@@ -121,9 +135,13 @@ function measure(subjects: readonly Subject[], folder: string, rounds: number): 
   };
 }
 
-function print(subjects: readonly Subject[], figures: { readonly [figure: string]: readonly number[] }): void {
+function print(
+  profile: string,
+  subjects: readonly Subject[],
+  figures: { readonly [figure: string]: readonly number[] },
+): void {
   const cells = (values: readonly string[]): string => values.map((value) => value.padStart(24)).join('');
-  console.log(`${''.padEnd(40)}${cells(subjects.map(({ name }) => name))}`);
+  console.log(`${profile.padEnd(40)}${cells(subjects.map(({ name }) => name))}`);
   for (const [figure, values] of Object.entries(figures)) {
     const first = values[0] as number;
     const shown = values.map((value, index) => {
@@ -135,12 +153,16 @@ function print(subjects: readonly Subject[], figures: { readonly [figure: string
 }
 
 const words = process.argv.slice(2);
+const rounds = Number(words.find((word) => /^\d+$/.test(word)) ?? 300);
 const folder = mkdtempSync(join(tmpdir(), 'selkie-bench-'));
 try {
-  const subjects = subjectsOf(policyOf(), folder);
-  const figures = measure(subjects, folder, Number(words.find((word) => /^\d+$/.test(word)) ?? 300));
-  if (words.includes('--json')) console.log(JSON.stringify({ names: subjects.map(({ name }) => name), figures }));
-  else print(subjects, figures);
+  for (const compared of profiles()) {
+    const subjects = subjectsOf(compared);
+    const figures = measure(subjects, folder, rounds);
+    const names = subjects.map(({ name }) => name);
+    if (words.includes('--json')) console.log(JSON.stringify({ profile: compared.name, names, figures }));
+    else print(compared.name, subjects, figures);
+  }
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

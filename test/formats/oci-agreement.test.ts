@@ -13,30 +13,22 @@ import { syscallName, syscallNumber } from '../../src/facts/syscalls.ts';
 import { DOCKER_CAPS } from '../../src/formats/oci/names.ts';
 import { type ProfileReading, readProfileText } from '../../src/formats/oci/read.ts';
 import { show } from '../support/agreement.ts';
-import { boundaryCalls, cannotJudge, type Entry, judge, type Profile, profileText } from '../support/oci-rules.ts';
+import {
+  boundaryCalls,
+  cannotJudge,
+  type Entry,
+  inForce,
+  judge,
+  type Profile,
+  profileText,
+} from '../support/oci-rules.ts';
 import { pick, type Random, seeded } from '../support/random-policy.ts';
 
 const DEBIAN = '/usr/share/containers/seccomp.json';
-const NATIVE: { readonly [K in ArchName]?: string } = {
-  x86_64: 'amd64',
-  aarch64: 'arm64',
-  s390x: 's390x',
-  ppc64le: 'ppc64le',
-};
 const skip = cannotJudge();
 
 function read(profile: Profile, arch: ArchName = 'x86_64'): ProfileReading {
   return readProfileText(profileText(profile), { arch, caps: DOCKER_CAPS, kernel: '6.1' });
-}
-
-/** What container engines leave out, written again from their documentation. */
-function inForce(profile: Profile, arch: ArchName, caps: readonly string[]): Entry[] {
-  const native = NATIVE[arch] as string;
-  return profile.syscalls.filter(({ includes = {}, excludes = {} }) => {
-    if (includes.arches?.length && !includes.arches.includes(native)) return false;
-    if (includes.caps?.some((cap) => !caps.includes(cap))) return false;
-    return !excludes.arches?.includes(native) && !excludes.caps?.some((cap) => caps.includes(cap));
-  });
 }
 
 function fail(call: SeccompData, wanted: readonly number[], found: number, profile: Profile): never {

@@ -89,23 +89,60 @@ function action(name: string, errnoRet: number | null | undefined): number {
   return ((ACTIONS[name] as number) | data) >>> 0;
 }
 
+const NATIVE: { readonly [K in ArchName]?: string } = {
+  x86_64: 'amd64',
+  aarch64: 'arm64',
+  s390x: 's390x',
+  ppc64le: 'ppc64le',
+};
+
+/** What container engines leave out, written again from their documentation. */
+export function inForce(profile: Profile, arch: ArchName, caps: readonly string[]): Entry[] {
+  const native = NATIVE[arch] as string;
+  return profile.syscalls.filter(({ includes = {}, excludes = {} }) => {
+    if (includes.arches?.length && !includes.arches.includes(native)) return false;
+    if (includes.caps?.some((cap) => !caps.includes(cap))) return false;
+    return !excludes.arches?.includes(native) && !excludes.caps?.some((cap) => caps.includes(cap));
+  });
+}
+
 export interface Judged {
   readonly program: Program;
   /** Names that this libseccomp does not know, and rules that it refused (`NAME ERRNO`). */
   readonly unknown: readonly string[];
   readonly refused: readonly string[];
+  /** Median time of making the filter and its program, where repeats were asked for. */
+  readonly ns: number;
+}
+
+export interface JudgeOptions {
+  /** SCMP_FLTATR_CTL_OPTIMIZE. */
+  readonly optimize?: 1 | 2;
+  readonly repeats?: number;
 }
 
 /** Feeds libseccomp as runc does; `entries` are those in force. The ABIs' own libseccomp is the native one: x86-64 here. */
-export function judge(profile: Profile, entries: readonly Entry[], arches: readonly ArchName[]): Judged {
+export function judge(
+  profile: Profile,
+  entries: readonly Entry[],
+  arches: readonly ArchName[],
+  { optimize = 1, repeats }: JudgeOptions = {},
+): Judged {
   const otherwise = action(profile.defaultAction, profile.defaultErrnoRet);
   const [first, ...others] = arches.map((arch) => NAMES[arch]);
-  const lines = [`default ${otherwise}`, `only ${first}`, ...others.map((name) => `arch ${name}`)];
+  const lines = [
+    `default ${otherwise}`,
+    `optimize ${optimize}`,
+    `only ${first}`,
+    ...others.map((name) => `arch ${name}`),
+  ];
   for (const entry of entries) {
     const code = action(entry.action, entry.errnoRet);
     if (code !== otherwise) for (const name of entry.names) lines.push(...ruleLines(name, code, entry.args ?? []));
   }
-  const { status, stdout, stderr } = spawnSync(program(), { input: `${lines.join('\n')}\n` });
+  const { status, stdout, stderr } = spawnSync(program(), repeats === undefined ? [] : [`${repeats}`], {
+    input: `${lines.join('\n')}\n`,
+  });
   if (status !== 0) throw new Error(`oci-rules: ${stderr}`);
   const said = stderr.toString().split('\n');
   const about = (word: string): string[] =>
@@ -114,6 +151,7 @@ export function judge(profile: Profile, entries: readonly Entry[], arches: reado
     program: decodeProgram(stdout, ARCHES[arches[0] as ArchName].littleEndian),
     unknown: about('unknown'),
     refused: about('refused'),
+    ns: Number(about('ns')[0]),
   };
 }
 
