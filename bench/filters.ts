@@ -83,7 +83,7 @@ function compileTimed(policy: ResolvedPolicy, repeats: number): Subject {
 
 function subjectsOf({ profile, arches }: Compared): Subject[] {
   const options = { arch: 'x86_64', caps: CAPS, kernel: KERNEL, file: PROFILE } as const;
-  const ours = compileTimed(resolvePolicy(readProfileText(profileText(profile), options).policy), 30);
+  const ours = compileTimed(resolvePolicy(readProfileText(profileText(profile), options).policy), 200);
   if (cannotJudge() !== false) return [ours];
   const entries = inForce(profile, 'x86_64', CAPS);
   const others = ([1, 2] as const).map((optimize) => {
