@@ -28,7 +28,7 @@ export function floorOf(executable: Uint8Array): Floor | undefined {
   return sets.length === 0 ? undefined : { runtime: words.join(' '), sets };
 }
 
-const LANGUAGES = { rust: 'Rust', python: 'Python', node: 'Node' };
+const LANGUAGES = { rust: 'Rust', python: 'Python', node: 'Node', java: 'Java' };
 
 /** The floors of all executables of a recording together; undefined where none is known. */
 export function joinFloors(floors: readonly (Floor | undefined)[]): Floor | undefined {
@@ -38,6 +38,23 @@ export function joinFloors(floors: readonly (Floor | undefined)[]): Floor | unde
     runtime: [...new Set(known.map(({ runtime }) => runtime))].join(', '),
     sets: [...new Set(known.flatMap(({ sets }) => sets))].sort(),
   };
+}
+
+/** Calls whose operations no filter sees (io_uring(7)). */
+const RINGS = ['io_uring_setup', 'io_uring_enter', 'io_uring_register'];
+
+/**
+ * Leaves out that Node used a ring: its loops (libuv since 1.49, Node 22) make one where they can, and take epoll, which its floor has, where
+ * `@fallback` answers ENOSYS. A policy that allowed the ring would allow all that a ring can do.
+ *
+ * @param floors - of executables, by their paths
+ */
+export function withoutRingsOfNode(
+  evidence: readonly Evidence[],
+  floors: ReadonlyMap<string, Floor | undefined>,
+): readonly Evidence[] {
+  const isNode = (exe: string): boolean => floors.get(exe)?.sets.includes('node') ?? false;
+  return evidence.filter(({ exe, syscall }) => !(RINGS.includes(syscall ?? '') && isNode(exe)));
 }
 
 export interface PolicyOptions {
