@@ -3,6 +3,8 @@
 //
 //   node scripts/floors/derive-runtimes.mjs [glibc,musl,rust,python,java]
 //
+// Java is the one on the PATH: the others keep what was captured of them.
+//
 // Writes scripts/floors/captured/runtimes.json: runtime -> call -> the ways that made it after the program's entry (every
 // way: any recording shows it).
 import { execFileSync, spawn } from 'node:child_process';
@@ -68,14 +70,14 @@ const JAVA_WAYS = [
   'handled',
 ];
 const JAVA_FLAGS = {
-  '': '',
+  '': '-Xmx64m',
   serial: '-XX:+UseSerialGC -Xmx64m -Xms8m',
   g1: '-XX:+UseG1GC -Xmx64m -Xms8m',
   parallelGC: '-XX:+UseParallelGC -Xmx64m -Xms8m',
   z: '-XX:+UseZGC -Xmx64m -XX:ZCollectionInterval=0.05 -XX:ZUncommitDelay=0',
   shenandoah: '-XX:+UseShenandoahGC -Xmx64m -Xms8m',
   interpreted: '-Xint -Xmx64m',
-  eight: '-XX:ActiveProcessorCount=8 -Xmx64m',
+  eight: '-XX:ActiveProcessorCount=8 -Xmx128m',
   bare: '-XX:-UsePerfData -Xshare:off -Xss512k -Xmx64m',
 };
 const ENVIRONMENTS = [
@@ -123,6 +125,13 @@ function javaRuns() {
   );
 }
 
+/** `java 17`; the others' versions are in the docstrings of their floors. */
+function keyOf(name) {
+  if (name !== 'java') return name;
+  const version = execFileSync('java', ['--version'], { encoding: 'utf8' });
+  return `java ${/\d+/.exec(version)[0]}`;
+}
+
 /** Signals the recorded program once it is on its way. */
 function signalLater({ command, signal }) {
   const wanted = `${command.trim().split(/ +/).join('\0')}\0`;
@@ -168,7 +177,7 @@ for (const name of process.argv[2]?.split(',') ?? Object.keys(RUNTIMES)) {
       }
   const all = new Set([...calls.values()].flatMap((ways) => [...ways])).size;
   const listed = (ways) => (ways.size === all ? ['every way'] : [...ways].sort());
-  captured[name] = Object.fromEntries([...calls].sort().map(([call, ways]) => [call, listed(ways)]));
+  captured[keyOf(name)] = Object.fromEntries([...calls].sort().map(([call, ways]) => [call, listed(ways)]));
 }
 rmSync(work, { recursive: true, force: true });
 const lines = (calls) =>

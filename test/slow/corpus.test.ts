@@ -1,15 +1,16 @@
 // A hundred programs, each recorded once, sealed, and run again and again under load: with the floors of their runtimes, and without.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { realpathSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { sealWithPolicy } from '../../src/apply/with-policy.ts';
 import { findExecutable } from '../../src/kernel/command.ts';
 import { loadPolicy } from '../../src/load/filter.ts';
 import { type CorpusProgram, corpus } from '../support/corpus.ts';
 import { temporaryFolder } from '../support/folders.ts';
+import { placeOfCopy } from '../support/java.ts';
 import { loadCpus } from '../support/load.ts';
 import { selkie } from '../support/selkie.ts';
 
@@ -83,15 +84,6 @@ function sealed(program: CorpusProgram, index: number, ...options: readonly stri
   const binary = realpathSync(findExecutable(word));
   const { path } = sealWithPolicy({ binary, policy: loadPolicy(policy), output: placeOfCopy(binary, place) });
   return { file: path, policy };
-}
-
-/** Where a copy finds what the original has beside it: Java its ../lib and ../conf. */
-function placeOfCopy(binary: string, place: string): string {
-  const home = dirname(dirname(binary));
-  if (!existsSync(join(home, 'lib/libjli.so'))) return `${place}-${basename(binary)}`;
-  mkdirSync(join(place, 'bin'), { recursive: true });
-  for (const beside of ['lib', 'conf']) symlinkSync(join(home, beside), join(place, beside));
-  return join(place, 'bin', basename(binary));
 }
 
 /** What `run --explain` says of a run that failed: its last lines, one for each kind of denied call. */

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildGo, GO_TOOLS } from './go.ts';
+import { buildJava } from './java.ts';
 import { ROOT } from './selkie.ts';
 import { missingTools } from './tools.ts';
 
@@ -164,15 +164,4 @@ export function corpus(folder: string): readonly CorpusProgram[] {
         own.push({ name: `${label}: ${program}`, command: [file] });
       }
   return [...system, ...own];
-}
-
-/** @returns the path of a jar with the program of test/programs/java-stress, built in `folder` */
-export function buildJava(folder: string): string {
-  const classes = join(folder, 'classes');
-  const jar = join(folder, 'stress.jar');
-  mkdirSync(classes);
-  const source = join(ROOT, 'test/programs/java-stress/Stress.java');
-  execFileSync('javac', ['-nowarn', '-d', classes, source], { stdio: 'pipe' });
-  execFileSync('jar', ['--create', '--file', jar, '-C', classes, '.'], { stdio: 'pipe' });
-  return jar;
 }

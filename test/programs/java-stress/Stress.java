@@ -19,7 +19,6 @@ import java.time.format.FormatStyle;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.ResourceBundle;
 import java.util.ServiceLoader;
 import java.util.Timer;
 import java.util.TimerTask;
@@ -262,7 +261,6 @@ public class Stress {
     for (String name : new String[] { "java.sql.Timestamp", "javax.xml.parsers.SAXParserFactory", "java.util.logging.Logger", "java.net.InetAddress" })
       Class.forName(name);
     System.loadLibrary("prefs");
-    sum += ResourceBundle.getBundle("sun.launcher.resources.launcher").keySet().size();
     try { Class.forName("not.There"); } catch (ClassNotFoundException missing) { sum++; }
   }
 
