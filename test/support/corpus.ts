@@ -163,5 +163,5 @@ export function corpus(folder: string): readonly CorpusProgram[] {
         buildGo(go, program, file);
         own.push({ name: `${label}: ${program}`, command: [file] });
       }
-  return [...system, ...own];
+  return [...own, ...system];
 }
