@@ -2,7 +2,7 @@ import type { FloorCall } from './floor.ts';
 
 /**
  * What the Java virtual machine (HotSpot) and its launcher may call in any run, besides glibc: collectors, compilers, threads, classes that
- * are loaded late, signals, the ways to end. Seen with OpenJDK 17 (test/programs/java-stress, scripts/floors/captured/runtimes.json) under
+ * are loaded late, signals, the ways to end. Seen with Debian's OpenJDK 17 and Temurin 25 (test/programs/java-stress, scripts/floors/captured/runtimes.json) under
  * each of its collectors: which one it takes depends on the processors and the memory that it finds.
  *
  * Left out on purpose:
@@ -48,6 +48,7 @@ export const JAVA: readonly FloorCall[] = [
   },
   { name: 'clock_nanosleep', reason: 'short waits of the machine itself (os::naked_short_sleep)' },
   { name: 'getrusage', reason: 'processor time of a collection for its log and counters (os::getTimesSecs)' },
+  { name: 'times', reason: 'the same, for Shenandoah in later versions (os::getTimesSecs)' },
   { name: 'restart_syscall', reason: 'the kernel goes on with a sleep that a stop interrupted' },
   // signals
   {
@@ -71,6 +72,9 @@ export const JAVA: readonly FloorCall[] = [
   },
   { name: 'newfstatat', reason: 'is there a jar or library? has it changed? (os::stat)' },
   { name: 'access', reason: 'is there a file that may be read? (UnixNativeDispatcher, JLI)' },
+  { name: 'stat', reason: 'the same, of a machine that was built for an older glibc' },
+  { name: 'lstat', reason: 'is the folder of counters a link? of a machine that was built for an older glibc' },
+  { name: 'statfs', reason: 'which version of cgroups is mounted, in later versions (CgroupSubsystemFactory)' },
   { name: 'fstat', reason: 'the length of jars and of zone data, where libc still uses it' },
   { name: 'read', reason: 'what openat opened (JarFile, ImageFileReader)' },
   { name: 'pread64', reason: 'the modules file and native libraries, at an offset (osSupport::read, dlopen)' },
