@@ -7,7 +7,15 @@ import { parsePolicy } from '../policy/parse.ts';
 import { printPolicy } from '../policy/print.ts';
 import { type Evidence, mergeEvidence, parseEvidence, printEvidence } from './evidence.ts';
 import type { Recording } from './record.ts';
-import { type Floor, floorOf, joinFloors, policyFromEvidence, releaseOf, withoutRingsOfNode } from './to-policy.ts';
+import {
+  type Floor,
+  floorOf,
+  impliedCalls,
+  joinFloors,
+  policyFromEvidence,
+  releaseOf,
+  withoutRingsOfNode,
+} from './to-policy.ts';
 
 /** The policy and the evidence of a recording: read where earlier runs left them, written with what this one adds. */
 
@@ -69,6 +77,7 @@ export function writeResults(recording: Recording, options: ResultOptions): Writ
   const fresh = policyFromEvidence(withoutRingsOfNode(recording.evidence, floors), {
     name: options.name,
     kernel: releaseOf(release()),
+    implied: impliedCalls(recording.evidence, floors),
     ...(wantsFloor ? { floor: floor ?? 'none' } : {}),
   });
   const policy = earlier ? mergePolicies(earlier.policy, fresh) : fresh;

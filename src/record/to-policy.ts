@@ -57,12 +57,29 @@ export function withoutRingsOfNode(
   return evidence.filter(({ exe, syscall }) => !(RINGS.includes(syscall ?? '') && isNode(exe)));
 }
 
+/**
+ * Calls that chance left out, by name with the reason: Python ends children that are not through by themselves (multiprocessing at its exit,
+ * subprocess after an exception), so where it waited for children in one run, it may kill them in the next.
+ *
+ * @param floors - of executables, by their paths
+ */
+export function impliedCalls(
+  evidence: readonly Evidence[],
+  floors: ReadonlyMap<string, Floor | undefined>,
+): ReadonlyMap<string, string> {
+  const waits = ({ exe, syscall, phase }: Evidence): boolean =>
+    phase === 'program' && /^wait(4|id)$/.test(syscall ?? '') && (floors.get(exe)?.sets.includes('python') ?? false);
+  return new Map(evidence.some(waits) ? [['kill', 'Python ends children by it that it waits for']] : []);
+}
+
 export interface PolicyOptions {
   readonly name: string;
   /** The release it was recorded on, as `6.18`. */
   readonly kernel: string;
   /** Absent: the evidence alone (`--no-floor`). */
   readonly floor?: Floor | 'none';
+  /** What else to allow, with the reason; see `impliedCalls`. */
+  readonly implied?: ReadonlyMap<string, string>;
   /** Take only what this executable called. */
   readonly exe?: string;
 }
@@ -91,17 +108,23 @@ export function policyFromEvidence(evidence: readonly Evidence[], options: Polic
     kernel: options.kernel,
     unknown: ENOSYS,
     badArch: { kind: 'kill_process' },
-    syscalls: [...rules(names('program'), options.floor), ...sets(options.floor)],
+    syscalls: [...rules(names('program'), options), ...sets(options.floor)],
     ...(start.length > 0 && { start }),
   };
 }
 
-function rules(lines: readonly Evidence[], floor?: Floor | 'none'): readonly Rule[] {
+function rules(
+  lines: readonly Evidence[],
+  { floor, implied = new Map() }: Pick<PolicyOptions, 'floor' | 'implied'> = {},
+): readonly Rule[] {
   const calls = new Map<string, Rule>();
   for (const { syscall, nr } of lines) {
     const call: Call = syscall === undefined ? { kind: 'number', number: nr } : { kind: 'name', name: syscall };
     calls.set(syscall ?? `syscall(${nr})`, { action: ALLOW, call });
   }
+  for (const [name, reason] of implied)
+    if (!calls.has(name))
+      calls.set(name, { action: ALLOW, call: { kind: 'name', name }, comment: ` not seen: ${reason}` });
   const added = floor === undefined ? [] : KERNEL_FLOOR.filter((name) => !calls.has(name));
   // A runtime's own floor has them, each with its reason.
   if (floor === 'none')

@@ -116,3 +116,11 @@ for (const [runtime, calls] of Object.entries(runtimes))
         `${call} of ${callers.join(', ')}`,
       );
   });
+
+test('every call in the floor of Java was made by its stress program, but for what only a stop brings', () => {
+  const seen = new Set(
+    Object.entries(runtimes).flatMap(([name, calls]) => (name.startsWith('java ') ? Object.keys(calls) : [])),
+  );
+  const unseen = FLOORS.java.filter(({ name }) => !seen.has(name)).map(({ name }) => name);
+  assert.deepEqual(unseen, ['restart_syscall']);
+});

@@ -50,18 +50,35 @@ const AT_ONCE = 2 * availableParallelism();
 /** A run: its exit code and whether it complained. */
 function outcome(file: string, { command: [name = '', ...args] }: CorpusProgram, run: number): Promise<string> {
   const env = { ...process.env, ...ENVIRONMENTS[run % ENVIRONMENTS.length] };
-  const child = spawn(file, args, { ...SURROUNDINGS, argv0: name, env, timeout: 60_000, killSignal: 'SIGKILL' });
+  const child = spawn(file, args, {
+    ...SURROUNDINGS,
+    argv0: name,
+    env,
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+    detached: true,
+  });
   let complaints = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     complaints += text;
   });
   child.stdout.resume();
   return new Promise((resolve, reject) => {
+    child.on('exit', () => endGroup(child.pid));
     child.on('error', reject).on('close', (code, signal) => {
       const refusal = /.*(not permitted|not implemented).*/i.exec(complaints)?.[0] ?? '';
       resolve(`${signal ?? code} ${refusal}`.trim());
     });
   });
+}
+
+/** Children that outlive their parent keep its streams open. */
+function endGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, 'SIGKILL');
+  } catch {
+    // Nobody is left.
+  }
 }
 
 /** Outcomes of all runs, in their order. */

@@ -138,12 +138,6 @@ export function corpus(folder: string): readonly CorpusProgram[] {
     execFileSync(tool, [...words, '-o', join(folder, name)], { stdio: 'pipe' });
     return join(folder, name);
   };
-  const libc = source('libc-stress/stress.c');
-  add('C dynamic', WAYS.c, built('dynamic', 'gcc', '-O1', libc));
-  add('C static', WAYS.c, built('static', 'gcc', '-O1', '-static', libc));
-  if (missingTools('musl-gcc') === false) add('musl', WAYS.c, built('musl', 'musl-gcc', '-O1', libc));
-  if (missingTools('rustc') === false)
-    add('Rust', WAYS.rust, built('rust', 'rustc', '-O', source('rust-stress/stress.rs')));
   add('Python', WAYS.python, '/usr/bin/python3', source('python-stress/stress.py'));
   addCode('Python', PYTHON_KINDS, '/usr/bin/python3', '-c');
   for (const way of WAYS.node) {
@@ -156,6 +150,12 @@ export function corpus(folder: string): readonly CorpusProgram[] {
   add('C', WAYS.kinds, built('kinds', 'gcc', '-O1', source('kinds.c')));
   if (missingTools('musl-gcc') === false)
     add('musl', ['nss', 'children'], built('kinds-musl', 'musl-gcc', '-O1', source('kinds.c')));
+  const libc = source('libc-stress/stress.c');
+  add('C dynamic', WAYS.c, built('dynamic', 'gcc', '-O1', libc));
+  add('C static', WAYS.c, built('static', 'gcc', '-O1', '-static', libc));
+  if (missingTools('musl-gcc') === false) add('musl', WAYS.c, built('musl', 'musl-gcc', '-O1', libc));
+  if (missingTools('rustc') === false)
+    add('Rust', WAYS.rust, built('rust', 'rustc', '-O', source('rust-stress/stress.rs')));
   for (const { label, go, here } of GO_TOOLS)
     if (here)
       for (const program of ['story', 'go-stress/gc', 'go-stress/threads', 'go-stress/timers']) {

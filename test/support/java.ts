@@ -18,7 +18,7 @@ export function buildJava(folder: string): string {
 export function placeOfCopy(binary: string, folder: string): string {
   const home = dirname(dirname(binary));
   mkdirSync(join(folder, 'bin'), { recursive: true });
-  if (existsSync(join(home, 'lib/libjli.so')))
+  if (existsSync(join(home, 'lib/server/libjvm.so')))
     for (const beside of ['lib', 'conf']) symlinkSync(join(home, beside), join(folder, beside));
   return join(folder, 'bin', basename(binary));
 }
