@@ -1,6 +1,6 @@
 // A hundred programs, each recorded once, sealed, and run again and again under load: with the floors of their runtimes, and without.
 import assert from 'node:assert/strict';
-import { type SpawnOptionsWithStdioTuple, type StdioNull, type StdioPipe, spawn } from 'node:child_process';
+import { type SpawnOptionsWithStdioTuple, type StdioNull, type StdioPipe, spawn, spawnSync } from 'node:child_process';
 import { realpathSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { type CorpusProgram, corpus } from '../support/corpus.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { placeOfCopy } from '../support/java.ts';
 import { loadCpus } from '../support/load.ts';
-import { selkie } from '../support/selkie.ts';
+import { SELKIE, selkie } from '../support/selkie.ts';
 
 const RUNS = Number(process.env.SELKIE_CORPUS_RUNS ?? 100);
 const folder = temporaryFolder();
@@ -111,7 +111,9 @@ function sealed(program: CorpusProgram, index: number, ...options: readonly stri
 /** What `run --explain` says of a run that failed: its last lines, one for each kind of denied call. */
 function explanation({ policy }: Copy, { command }: CorpusProgram, run: number): string {
   const env = { ...process.env, ...ENVIRONMENTS[run % ENVIRONMENTS.length] };
-  const { stderr } = selkie(['explain', '-p', policy, ...command], { ...SURROUNDINGS, env });
+  // A program that is refused something may wait for ever; its denials were told as they came.
+  const options = { ...SURROUNDINGS, env, timeout: 60_000, killSignal: 'SIGKILL', encoding: 'utf8' } as const;
+  const { stderr } = spawnSync(process.execPath, [SELKIE, 'explain', '-p', policy, ...command], options);
   return /^selkie: kinds of denied calls:[\s\S]*/m.exec(stderr)?.[0] ?? stderr;
 }
 
