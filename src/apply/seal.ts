@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
+import { realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { ElfError, UsageError } from '../base/errors.ts';
 import { inspectElf, type Sealed, unsealElf } from '../elf/inspect.ts';
 import type { LayoutKind } from '../elf/layout.ts';
+import { readElf } from '../elf/read.ts';
+import { searchesBesideItself } from '../elf/run-path.ts';
 import { sealElf } from '../elf/seal.ts';
 import { type Destination, readSource, requireFree, type SourceFile, writeLike } from './replace-file.ts';
 
@@ -53,7 +57,7 @@ export function sealFile(options: SealFileOptions): SealFileResult {
     layout: sealed.layout,
     originalSize: original.length,
     size: sealed.bytes.length,
-    warnings: [...sealed.warnings, ...lost],
+    warnings: [...sealed.warnings, ...lost, ...leftBehind(source, destination)],
   };
 }
 
@@ -83,6 +87,15 @@ export function inspectFile(binary: string): Sealed | undefined {
 
 function sha256(bytes: Uint8Array): Uint8Array {
   return createHash('sha256').update(bytes).digest();
+}
+
+/** Java and the like find their libraries by where their own file is. */
+function leftBehind({ path, bytes }: SourceFile, destination: Destination): readonly string[] {
+  const folder = dirname(path);
+  if (realpathSync(dirname(destination.path)) === folder || !searchesBesideItself(readElf(bytes))) return [];
+  return [
+    `it looks for libraries beside its own file ($ORIGIN): they are in or near "${folder}"; seal it there, or link them`,
+  ];
 }
 
 /** The file without the filter that it holds already, if any. */

@@ -5,7 +5,7 @@ import { interpreterOf, readElf } from './read.ts';
 
 export interface Runtime {
   readonly libc: 'glibc' | 'musl' | undefined;
-  readonly language: 'rust' | 'python' | 'node' | undefined;
+  readonly language: 'rust' | 'python' | 'node' | 'java' | undefined;
 }
 
 /** glibc's tunables are in every static program since 2.26 (elf/dl-tunables.c). */
@@ -19,6 +19,9 @@ const PYTHON_MARK = 'Py_BytesMain';
 
 /** Name of a script that Node starts with, in its embedded sources (lib/internal/bootstrap/node.js). */
 const NODE_MARK = 'internal/bootstrap/node';
+
+/** What `java`, `javac` and the like call of libjli, and what a program that makes a Java virtual machine of its own calls of libjvm (jni.h). */
+const JAVA_MARKS = ['JLI_Launch', 'JNI_CreateJavaVM'];
 
 /** @returns what is recognised; undefined for what is no 64-bit little-endian ELF executable */
 export function detectRuntime(bytes: Uint8Array): Runtime | undefined {
@@ -42,7 +45,8 @@ function libcOf(bytes: Uint8Array, interpreter: string | undefined): Runtime['li
 function languageOf(bytes: Uint8Array): Runtime['language'] {
   if (RUST_MARKS.every((mark) => contains(bytes, mark))) return 'rust';
   if (contains(bytes, PYTHON_MARK)) return 'python';
-  return contains(bytes, NODE_MARK) ? 'node' : undefined;
+  if (contains(bytes, NODE_MARK)) return 'node';
+  return JAVA_MARKS.some((mark) => contains(bytes, mark)) ? 'java' : undefined;
 }
 
 function contains(bytes: Uint8Array, text: string): boolean {

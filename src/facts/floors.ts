@@ -1,5 +1,6 @@
 import type { FloorCall } from './floor.ts';
 import { GLIBC, GLIBC_THREADS } from './glibc-floor.ts';
+import { JAVA } from './java-floor.ts';
 import { MUSL } from './musl-floor.ts';
 import { NODE } from './node-floor.ts';
 import { PYTHON } from './python-floor.ts';
@@ -146,7 +147,10 @@ const FALLBACK: readonly FloorCall[] = [
 
 /** Floors by name, without the `@` of policies. A call that a floor allows is never in `fallback`. */
 export const FLOORS: Readonly<
-  Record<'go' | 'glibc-threads' | 'glibc' | 'musl' | 'rust' | 'python' | 'node' | 'fallback', readonly FloorCall[]>
+  Record<
+    'go' | 'glibc-threads' | 'glibc' | 'musl' | 'rust' | 'python' | 'node' | 'java' | 'fallback',
+    readonly FloorCall[]
+  >
 > &
   Readonly<Record<string, readonly FloorCall[]>> = {
   go: GO,
@@ -156,6 +160,7 @@ export const FLOORS: Readonly<
   rust: RUST,
   python: PYTHON,
   node: NODE,
+  java: JAVA,
   fallback: FALLBACK,
 };
 

@@ -7,7 +7,15 @@ import { parsePolicy } from '../policy/parse.ts';
 import { printPolicy } from '../policy/print.ts';
 import { type Evidence, mergeEvidence, parseEvidence, printEvidence } from './evidence.ts';
 import type { Recording } from './record.ts';
-import { type Floor, floorOf, joinFloors, policyFromEvidence, releaseOf } from './to-policy.ts';
+import {
+  type Floor,
+  floorOf,
+  impliedCalls,
+  joinFloors,
+  policyFromEvidence,
+  releaseOf,
+  withoutRingsOfNode,
+} from './to-policy.ts';
 
 /** The policy and the evidence of a recording: read where earlier runs left them, written with what this one adds. */
 
@@ -64,10 +72,12 @@ function readText(file: string, largest?: number): string {
 /** Writes both files, joined with what was there. @throws {UsageError} `cannot_write` */
 export function writeResults(recording: Recording, options: ResultOptions): WrittenRecording {
   const { policyFile, evidenceFile, earlier, wantsFloor } = options;
-  const floor = wantsFloor ? floorOfAll(recording) : undefined;
-  const fresh = policyFromEvidence(recording.evidence, {
+  const floors = wantsFloor ? floorsOf(recording) : new Map<string, Floor | undefined>();
+  const floor = joinFloors([...floors.values()]);
+  const fresh = policyFromEvidence(withoutRingsOfNode(recording.evidence, floors), {
     name: options.name,
     kernel: releaseOf(release()),
+    implied: impliedCalls(recording.evidence, floors),
     ...(wantsFloor ? { floor: floor ?? 'none' } : {}),
   });
   const policy = earlier ? mergePolicies(earlier.policy, fresh) : fresh;
@@ -78,10 +88,15 @@ export function writeResults(recording: Recording, options: ResultOptions): Writ
   return { recording, policy, policyFile, evidenceFile, floor, added };
 }
 
-/** By the files of all that ran, as far as they are still there; the file that was executed stands for one in memory only. */
-function floorOfAll({ images, path }: Recording): Floor | undefined {
-  const files = [...new Set([...images, path])].map(readIfThere);
-  return joinFloors(files.map((file) => file && floorOf(file)));
+/** Of all that ran, by their files as far as they are still there; the file that was executed stands for one in memory only. */
+function floorsOf({ images, path }: Recording): ReadonlyMap<string, Floor | undefined> {
+  const files = [...new Set([...images, path])];
+  return new Map(
+    files.map((file) => {
+      const bytes = readIfThere(file);
+      return [file, bytes && floorOf(bytes)];
+    }),
+  );
 }
 
 function readIfThere(file: string): Uint8Array | undefined {

@@ -28,7 +28,7 @@ export function floorOf(executable: Uint8Array): Floor | undefined {
   return sets.length === 0 ? undefined : { runtime: words.join(' '), sets };
 }
 
-const LANGUAGES = { rust: 'Rust', python: 'Python', node: 'Node' };
+const LANGUAGES = { rust: 'Rust', python: 'Python', node: 'Node', java: 'Java' };
 
 /** The floors of all executables of a recording together; undefined where none is known. */
 export function joinFloors(floors: readonly (Floor | undefined)[]): Floor | undefined {
@@ -40,12 +40,46 @@ export function joinFloors(floors: readonly (Floor | undefined)[]): Floor | unde
   };
 }
 
+/** Calls whose operations no filter sees (io_uring(7)). */
+const RINGS = ['io_uring_setup', 'io_uring_enter', 'io_uring_register'];
+
+/**
+ * Leaves out that Node used a ring: its loops (libuv since 1.49, Node 22) make one where they can, and take epoll, which its floor has, where
+ * `@fallback` answers ENOSYS. A policy that allowed the ring would allow all that a ring can do.
+ *
+ * @param floors - of executables, by their paths
+ */
+export function withoutRingsOfNode(
+  evidence: readonly Evidence[],
+  floors: ReadonlyMap<string, Floor | undefined>,
+): readonly Evidence[] {
+  const isNode = (exe: string): boolean => floors.get(exe)?.sets.includes('node') ?? false;
+  return evidence.filter(({ exe, syscall }) => !(RINGS.includes(syscall ?? '') && isNode(exe)));
+}
+
+/**
+ * Calls that chance left out, by name with the reason: Python ends children that are not through by themselves (multiprocessing at its exit,
+ * subprocess after an exception), so where it waited for children in one run, it may kill them in the next.
+ *
+ * @param floors - of executables, by their paths
+ */
+export function impliedCalls(
+  evidence: readonly Evidence[],
+  floors: ReadonlyMap<string, Floor | undefined>,
+): ReadonlyMap<string, string> {
+  const waits = ({ exe, syscall, phase }: Evidence): boolean =>
+    phase === 'program' && /^wait(4|id)$/.test(syscall ?? '') && (floors.get(exe)?.sets.includes('python') ?? false);
+  return new Map(evidence.some(waits) ? [['kill', 'Python ends children by it that it waits for']] : []);
+}
+
 export interface PolicyOptions {
   readonly name: string;
   /** The release it was recorded on, as `6.18`. */
   readonly kernel: string;
   /** Absent: the evidence alone (`--no-floor`). */
   readonly floor?: Floor | 'none';
+  /** What else to allow, with the reason; see `impliedCalls`. */
+  readonly implied?: ReadonlyMap<string, string>;
   /** Take only what this executable called. */
   readonly exe?: string;
 }
@@ -74,17 +108,23 @@ export function policyFromEvidence(evidence: readonly Evidence[], options: Polic
     kernel: options.kernel,
     unknown: ENOSYS,
     badArch: { kind: 'kill_process' },
-    syscalls: [...rules(names('program'), options.floor), ...sets(options.floor)],
+    syscalls: [...rules(names('program'), options), ...sets(options.floor)],
     ...(start.length > 0 && { start }),
   };
 }
 
-function rules(lines: readonly Evidence[], floor?: Floor | 'none'): readonly Rule[] {
+function rules(
+  lines: readonly Evidence[],
+  { floor, implied = new Map() }: Pick<PolicyOptions, 'floor' | 'implied'> = {},
+): readonly Rule[] {
   const calls = new Map<string, Rule>();
   for (const { syscall, nr } of lines) {
     const call: Call = syscall === undefined ? { kind: 'number', number: nr } : { kind: 'name', name: syscall };
     calls.set(syscall ?? `syscall(${nr})`, { action: ALLOW, call });
   }
+  for (const [name, reason] of implied)
+    if (!calls.has(name))
+      calls.set(name, { action: ALLOW, call: { kind: 'name', name }, comment: ` not seen: ${reason}` });
   const added = floor === undefined ? [] : KERNEL_FLOOR.filter((name) => !calls.has(name));
   // A runtime's own floor has them, each with its reason.
   if (floor === 'none')

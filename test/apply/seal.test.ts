@@ -42,6 +42,22 @@ test('the default output is BINARY.sealed with the same mode; the binary stays a
   assert.equal(inspectFile(binary), undefined);
 });
 
+test('a copy away from the libraries beside its original gets a note, one that stays gets none', { skip }, () => {
+  const source = 'int main(void) { return 0; }';
+  const noted = (flags: readonly string[], output: string): boolean => {
+    const binary = join(place().folder, 'beside');
+    assert.equal(spawnSync('gcc', ['-x', 'c', '-', '-o', binary, ...flags], { input: source }).status, 0);
+    const { warnings } = sealFile({ binary, program, policyText, output: join(binary, '..', output) });
+    return warnings.some((line) => line.includes('beside its own file ($ORIGIN)'));
+  };
+  const elsewhere = `../elsewhere-${process.pid}`;
+  for (const flags of ['-Wl,-rpath,$ORIGIN/../lib', '-Wl,--disable-new-dtags,-rpath,/x:$ORIGIN']) {
+    assert.ok(noted([flags], `${elsewhere}-${flags.length}`), flags);
+    assert.ok(!noted([flags], 'here'), flags);
+  }
+  assert.ok(!noted(['-Wl,-rpath,/usr/lib'], `${elsewhere}-plain`));
+});
+
 test('in place, through a symbolic link, while the program runs: the link stays and the original comes back', {
   skip,
 }, () => {

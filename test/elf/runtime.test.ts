@@ -4,6 +4,7 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { detectRuntime } from '../../src/elf/runtime.ts';
+import { findExecutable } from '../../src/kernel/command.ts';
 import { buildProgram, C_BUILDS, cannotBuild } from '../support/builds.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { ROOT } from '../support/selkie.ts';
@@ -40,4 +41,17 @@ test('Python is recognised, a shell and no ELF file are none', () => {
   assert.equal(detectRuntime(readFileSync(realpathSync('/bin/sh')))?.language, undefined);
   assert.equal(detectRuntime(new TextEncoder().encode('#!/bin/sh\n')), undefined);
   assert.equal(detectRuntime(new Uint8Array(0)), undefined);
+});
+
+test('Java is recognised by each of its launchers, behind links too', { skip: missingTools('java', 'javac') }, () => {
+  for (const launcher of ['java', 'javac'])
+    assert.deepEqual(detectRuntime(readFileSync(findExecutable(launcher))), { libc: 'glibc', language: 'java' });
+});
+
+test('a program that makes a Java virtual machine of its own is recognised', { skip: missingTools('gcc') }, () => {
+  const output = join(folder, 'embeds');
+  const source =
+    'extern int JNI_CreateJavaVM(void *, void *, void *) __attribute__((weak)); int main(void) { return JNI_CreateJavaVM != 0; }';
+  execFileSync('gcc', ['-x', 'c', '-o', output, '-'], { input: source });
+  assert.equal(detectRuntime(readFileSync(output))?.language, 'java');
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Evidence, evidenceOf, mergeEvidence, parseEvidence, printEvidence } from '../../src/record/evidence.ts';
-import { policyFromEvidence, releaseOf } from '../../src/record/to-policy.ts';
+import { impliedCalls, policyFromEvidence, releaseOf, withoutRingsOfNode } from '../../src/record/to-policy.ts';
 
 const site = { address: 0x7fff_0000_1234n, module: '/lib/libc.so.6', offset: 0x1234n };
 const line = (over: Partial<Evidence>): Evidence => ({
@@ -84,6 +84,31 @@ test('without a known runtime the calls that no program can do without are added
   assert.deepEqual(names(known.syscalls), added);
   const bare = policyFromEvidence(EVIDENCE, { name: 'x', kernel: '6.18', exe: '/bin/x' });
   assert.deepEqual(names(bare.syscalls), ['exit_group', 'write']);
+});
+
+test('withoutRingsOfNode() leaves the rings of Node out, and no others', () => {
+  const ring = { syscall: 'io_uring_setup', nr: 425 };
+  const [ofNode, ofAnother, read] = [line({ exe: '/node', ...ring }), line(ring), line({ exe: '/node' })];
+  const floors = new Map([
+    ['/node', { runtime: 'Node with glibc', sets: ['glibc', 'node'] }],
+    ['/bin/x', undefined],
+  ]);
+  assert.deepEqual(withoutRingsOfNode([ofNode, ofAnother, read], floors), [ofAnother, read]);
+});
+
+test('a Python that waits for children may kill them; another program that waits, and a Python that does not, may not', () => {
+  const python = { runtime: 'Python with glibc', sets: ['glibc', 'python'] };
+  const floors = new Map([
+    ['/python', python],
+    ['/bin/x', undefined],
+  ]);
+  const waits = { syscall: 'wait4', nr: 61 };
+  assert.equal(impliedCalls([line(waits), line({ exe: '/python' })], floors).size, 0);
+  const evidence = [line({ exe: '/python', ...waits })];
+  const implied = impliedCalls(evidence, floors);
+  const policy = policyFromEvidence(evidence, { name: 'x', kernel: '6.18', floor: python, implied });
+  assert.deepEqual(names(policy.syscalls), ['kill', 'wait4', 'glibc', 'python', 'fallback']);
+  assert.match(policy.syscalls[0]?.comment ?? '', /Python ends children/);
 });
 
 test('releaseOf() keeps the first two numbers', () => assert.equal(releaseOf('6.18.44-fc-v769'), '6.18'));

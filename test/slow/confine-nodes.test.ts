@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { checkEscapes } from '../support/escapes.ts';
 import { scratchFolder } from '../support/folders.ts';
 import { checkEnds, checkSuite } from '../support/node-app.ts';
-import { ROOT, runCommand } from '../support/selkie.ts';
+import { ROOT, runCommand, selkie } from '../support/selkie.ts';
 import { missingTools } from '../support/tools.ts';
 
 /** A loop that runs already has a ring that nobody can take from it; where loops have none (libuv before 1.49), nothing is refused. */
@@ -28,6 +28,18 @@ process.exit();`,
   assert.equal(runCommand([node, script]).stdout, areRefused ? 'unsupported true\n' : 'confined\n');
 }
 
+/** Recorded, its loops' rings are no part of the policy, and it runs without them. */
+function checkRecorded(node: string, folder: string): void {
+  const policy = join(folder, 'recorded.yaml');
+  const command = [node, '-e', 'setTimeout(() => require("node:fs").promises.readFile("/etc/passwd"), 5)'];
+  assert.equal(selkie(['record', '-q', '-o', policy, ...command]).status, 0);
+  assert.doesNotMatch(readFileSync(policy, 'utf8'), /io_uring/);
+  const sealed = join(folder, 'sealed-node');
+  assert.equal(selkie(['seal', '-p', policy, node, '-o', sealed]).status, 0);
+  assert.equal(runCommand([sealed, ...command.slice(1)]).status, 0);
+  assert.equal(selkie(['run', '-p', policy, ...command]).status, 0);
+}
+
 for (const version of [20, 22, 24, 26])
   test(`Node ${version}: the suite, its ends, and no escape`, { skip: missingTools('openssl', 'npm') }, (context) => {
     const folder = scratchFolder(context);
@@ -38,5 +50,6 @@ for (const version of [20, 22, 24, 26])
     checkSuite(node, folder);
     checkEnds(node, folder);
     checkEscapes(node, folder);
+    checkRecorded(node, folder);
     checkWorkersFirst(node, folder, version >= 22);
   });

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { buildGo, GO_TOOLS } from './go.ts';
+import { buildJava } from './java.ts';
 import { ROOT } from './selkie.ts';
 import { missingTools } from './tools.ts';
 
@@ -94,7 +95,27 @@ const WAYS = {
   c: ['threads', 'blocks', 'locales', 'stdio', 'times', 'exit', 'pthread_exit'],
   rust: ['threads', 'channels', 'blocks', 'caught', 'exit', 'times'],
   python: ['threads', 'blocks', 'imports', 'text', 'interrupted', 'late', 'recursion'],
+  node: ['gc', 'workers', 'timers', 'pool', 'clocks', 'stdio', 'wasm', 'end stack', 'end handlers', 'end throw'],
+  java: ['memory', 'threads', 'timers', 'exceptions', 'text', 'loading', 'hooks', 'full', 'terminated'],
+  kinds: ['nss', 'dlopen', 'children'],
 } as const;
+
+/** Children and lookups in other languages than C. */
+const PYTHON_KINDS = {
+  children:
+    'import subprocess; subprocess.run(["true"], check=True); print(subprocess.check_output("echo out", shell=True))',
+  processes: 'import multiprocessing as m; print(m.Pool(2).map(abs, range(9)))',
+  nss: 'import pwd, socket; print(pwd.getpwuid(0).pw_name, socket.getaddrinfo("localhost", 80)[0][4])',
+  dlopen:
+    'import ctypes; m = ctypes.CDLL("libm.so.6"); m.cos.restype = ctypes.c_double; print(m.cos(ctypes.c_double(0)))',
+};
+const NODE_KINDS = {
+  children:
+    'const c = require("node:child_process"); c.execFileSync("true"); c.exec("echo out", (e, out) => process.stdout.write(out))',
+  nss: 'require("node:dns").lookup("localhost", (error, address) => console.log(error, address)); require("node:os").userInfo()',
+  files:
+    'const f = require("node:fs/promises"); f.readFile("/etc/passwd").then((all) => f.stat("/etc")).then(console.log)',
+};
 
 /** Builds our own in `folder`; programs whose tools are missing are left out. */
 export function corpus(folder: string): readonly CorpusProgram[] {
@@ -107,19 +128,34 @@ export function corpus(folder: string): readonly CorpusProgram[] {
   const own: CorpusProgram[] = [];
   const add = (label: string, ways: readonly string[], ...words: readonly string[]): void =>
     ways.forEach((way) => {
-      own.push({ name: `${label} ${way}`, command: [...words, way] });
+      own.push({ name: `${label} ${way}`, command: [...words, ...way.split(' ')] });
+    });
+  const addCode = (label: string, kinds: Readonly<Record<string, string>>, ...words: readonly string[]): void =>
+    Object.entries(kinds).forEach(([kind, code]) => {
+      own.push({ name: `${label} ${kind}`, command: [...words, code] });
     });
   const built = (name: string, tool: string, ...words: readonly string[]): string => {
     execFileSync(tool, [...words, '-o', join(folder, name)], { stdio: 'pipe' });
     return join(folder, name);
   };
+  add('Python', WAYS.python, '/usr/bin/python3', source('python-stress/stress.py'));
+  addCode('Python', PYTHON_KINDS, '/usr/bin/python3', '-c');
+  for (const way of WAYS.node) {
+    const [program = '', ...words] = way.split(' ');
+    own.push({ name: `Node ${way}`, command: ['node', source(`node-stress/${program}.cjs`), ...words] });
+  }
+  addCode('Node', NODE_KINDS, 'node', '-e');
+  if (missingTools('java', 'javac', 'jar') === false)
+    add('Java', WAYS.java, 'java', '-Xmx128m', '-cp', buildJava(folder), 'Stress');
+  add('C', WAYS.kinds, built('kinds', 'gcc', '-O1', source('kinds.c')));
+  if (missingTools('musl-gcc') === false)
+    add('musl', ['nss', 'children'], built('kinds-musl', 'musl-gcc', '-O1', source('kinds.c')));
   const libc = source('libc-stress/stress.c');
   add('C dynamic', WAYS.c, built('dynamic', 'gcc', '-O1', libc));
   add('C static', WAYS.c, built('static', 'gcc', '-O1', '-static', libc));
   if (missingTools('musl-gcc') === false) add('musl', WAYS.c, built('musl', 'musl-gcc', '-O1', libc));
   if (missingTools('rustc') === false)
     add('Rust', WAYS.rust, built('rust', 'rustc', '-O', source('rust-stress/stress.rs')));
-  add('Python', WAYS.python, '/usr/bin/python3', source('python-stress/stress.py'));
   for (const { label, go, here } of GO_TOOLS)
     if (here)
       for (const program of ['story', 'go-stress/gc', 'go-stress/threads', 'go-stress/timers']) {
@@ -127,5 +163,5 @@ export function corpus(folder: string): readonly CorpusProgram[] {
         buildGo(go, program, file);
         own.push({ name: `${label}: ${program}`, command: [file] });
       }
-  return [...system, ...own];
+  return [...own, ...system];
 }
