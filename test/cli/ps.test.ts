@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { symlinkSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { buildProgram } from '../support/builds.ts';
 import { scratchFolder, temporaryFolder } from '../support/folders.ts';
-import { selkie } from '../support/selkie.ts';
+import { SELKIE, selkie } from '../support/selkie.ts';
 import { missingTools } from '../support/tools.ts';
 
 const folder = temporaryFolder();
@@ -20,6 +20,9 @@ interface Row {
   readonly mostFilters?: number;
   readonly noNewPrivs?: boolean;
   readonly name: string;
+  readonly surface?:
+    | { readonly open: readonly string[]; readonly risky: readonly string[]; readonly calls: number }
+    | string;
 }
 
 function rows(...words: readonly string[]): readonly Row[] {
@@ -74,6 +77,37 @@ test('ps: threads that differ', { skip }, async (context) => {
   const table = selkie(['ps']).stdout;
   assert.match(table, /^ *PID +USER +MODE +FILTERS +NNP +NAME\n/);
   assert.match(table, new RegExp(`^ *${child.pid} .* ${leastFilters}-${mostFilters} +yes +installer`, 'm'));
+});
+
+test('ps --open: what a filter leaves open, and what of it is risky', {
+  skip: missingTools('sleep'),
+}, async (context) => {
+  const policy = join(scratchFolder(context), 'p.yaml');
+  const allowed = [
+    '"@glibc"',
+    'execve',
+    'openat',
+    'close',
+    'fstat',
+    'mmap',
+    'mprotect',
+    'pread64',
+    'brk',
+    'read',
+    'access',
+  ];
+  const more = ['arch_prctl', 'set_tid_address', 'prlimit64', 'write', 'clock_nanosleep', 'ptrace: request == 0'];
+  const rules = [...allowed, ...more].map((rule) => `    - ${rule}\n`).join('');
+  writeFileSync(policy, `selkie: 1\nsets: 1\narches: [x86_64]\ndefault: errno(EPERM)\nsyscalls:\n  allow:\n${rules}`);
+  const child = spawn(process.execPath, [SELKIE, 'run', '-p', policy, 'sleep', '60'], { stdio: 'ignore' });
+  context.after(() => child.kill('SIGKILL'));
+  const found = (): Row | undefined => rows('--open').find(({ pid, name }) => pid === child.pid && name === 'sleep');
+  for (let tries = 0; tries < 50 && !found(); tries += 1) await new Promise((resolve) => setTimeout(resolve, 100));
+  const surface = found()?.surface;
+  assert.ok(typeof surface === 'object', JSON.stringify(surface));
+  assert.deepEqual(surface.risky, ['ptrace']);
+  assert.ok(surface.open.includes('read') && !surface.open.includes('socket'));
+  assert.ok(surface.open.length < 60 && surface.calls > 300);
 });
 
 test('ps as uid 65534: the status files are readable for everybody', { skip: missingTools('setpriv') }, () => {
