@@ -83,13 +83,19 @@ test('a 32-bit program', { skip: skip || cannotCompile('-m32') }, () => {
   ]);
 });
 
-test('children have the filters of the thread that made them, when it made them', { skip }, () => {
+test('children have the filters of the thread that made them, when it made them, or it is said that this is not sure', {
+  skip,
+}, () => {
   const build = { name: 'forking', tool: 'gcc', flags: ['-pthread'] };
   const command = [buildProgram(build, 'forking.c', folder).path];
   assert.equal(runCommand(command).stdout, 'wrong 0\n');
-  const explained = explain(command);
-  assert.equal(explained.stdout, 'wrong 0\n');
-  assert.match(explained.stderr, /"event":"filters","installed":44,"approximate":false/);
+  for (let run = 0; run < 3; run += 1) {
+    const { stdout, stderr } = explain(command);
+    // On a machine with other work, threads that clone at the same moment cannot always be told apart.
+    assert.match(stdout, /^wrong \d+\n$/);
+    assert.match(stderr, /"event":"filters","installed":44,"approximate":(?:true|false)/);
+    assert.ok(stdout === 'wrong 0\n' || stderr.includes('"approximate":true'), `${stdout}${stderr}`);
+  }
 });
 
 test('a filter with a listener gets EBUSY, as below any other listener', { skip }, () => {
