@@ -84,7 +84,12 @@ class Search {
 
   /** The single values in the ranges from `first` to `last` that differ from one common rest, heaviest first; undefined: not so. */
   #exceptions(first: number, last: number): readonly Range[] | undefined {
-    const restAt = this.#isSingle(first) && last === first + 1 ? last : this.#isRest(first, last) ? first : first + 1;
+    const rows = [first, first + 1].map((restAt) => this.#exceptionsBut(first, last, restAt));
+    const [one, other] = rows;
+    return one && other ? (other.length < one.length ? other : one) : (one ?? other);
+  }
+
+  #exceptionsBut(first: number, last: number, restAt: number): readonly Range[] | undefined {
     const rest = (this.#ranges[restAt] as Range).decision;
     const exceptions: Range[] = [];
     for (let at = first; at <= last; at += 1) {
@@ -94,13 +99,6 @@ class Search {
       exceptions.push(range);
     }
     return exceptions.sort((a, b) => b.weight - a.weight || a.from - b.from);
-  }
-
-  /** Is the first range the rest, judged by the one after the next? */
-  #isRest(first: number, last: number): boolean {
-    const here = (this.#ranges[first] as Range).decision;
-    if (first + 2 > last) return !this.#isSingle(first);
-    return here === (this.#ranges[first + 2] as Range).decision || !this.#isSingle(first);
   }
 
   #isSingle(at: number): boolean {
