@@ -136,6 +136,7 @@ function tell(space: Diagrams, root: Node, { output, json, tellJson }: TellOptio
     : isExactElsewhere
       ? 'proven equal to the filter but for what is named above'
       : 'NOT equal to the filter';
-  say(`selkie lift: ${policy.syscalls.length} rules, ${proof}${output === undefined ? '' : ` → ${output}`}`);
+  const rules = `${policy.syscalls.length} rule${policy.syscalls.length === 1 ? '' : 's'}`;
+  say(`selkie lift: ${rules}, ${proof}${output === undefined ? '' : ` → ${output}`}`);
   return isExact ? 0 : 1;
 }

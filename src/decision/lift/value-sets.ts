@@ -109,6 +109,11 @@ class SetWriter {
       condition: { kind: 'compare', field, operator, constant: this.#field.constant(value) },
       cost: 1 + (this.#field.isNamed(value) ? COST_OF_ORDERED_NAMES : 0),
     });
+    if (from === 1n && to === last) {
+      // Tied with `!= 0`, which is what people write.
+      const { condition } = test('>=', from);
+      return { condition, cost: 1 + COST_OF_RARE_FORM };
+    }
     const above = from === 0n ? [] : [test('>=', from)];
     const below = to === last ? [] : [test('<=', to)];
     return join('and', [...above, ...below]);
