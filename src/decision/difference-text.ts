@@ -13,36 +13,81 @@ export interface Names {
   readonly right: string;
 }
 
+/** A line longer than this is broken between calls. */
+const LONGEST_LINE = 120;
+
+/** Calls that differ in the same way, on one or more ABIs. */
+interface Group {
+  readonly verb: string;
+  readonly calls: readonly string[];
+  readonly arches: ArchName[];
+  /** Where not all calls of the name differ. */
+  readonly example: string | undefined;
+}
+
 /**
- * Differences in sentences, such as "B also allows socket: domain in [AF_INET, AF_INET6]; for example socket(2, 1, 0)". Calls that differ
- * in the same way whatever their arguments share one.
+ * Differences in sentences, such as "b.yaml allows what a.yaml refuses with errno(EPERM): socket: domain == AF_INET; for example
+ * socket(2, 0, 0)". Calls that differ in the same way whatever their arguments share one, and so do ABIs.
  */
 export function differenceLines(differences: readonly Difference[], names: Names): string[] {
-  const groups = new Map<string, { verb: string; calls: string[] }>();
-  const single: string[] = [];
-  const severalArches = new Set(differences.map(({ arch }) => arch)).size > 1;
-  for (const difference of differences) {
-    const verb = verbOf(difference, names);
-    const place = severalArches && difference.arch !== undefined ? ` (${difference.arch})` : '';
-    if (difference.condition || !difference.isExact) {
-      single.push(`${verb} ${callText(difference)}${place}; for example ${exampleText(difference)}`);
-      continue;
-    }
-    const key = `${verb}${place}`;
-    const group = groups.get(key) ?? { verb: key, calls: [] };
-    group.calls.push(callText(difference));
+  const arches = new Set(differences.map(({ arch }) => arch));
+  return shared(differences, names).map((group) => groupText(group, arches.size > 1));
+}
+
+function shared(differences: readonly Difference[], names: Names): readonly Group[] {
+  const whole = new Map<string, { verb: string; arch: ArchName | undefined; calls: string[] }>();
+  const groups = new Map<string, Group>();
+  const add = (verb: string, calls: readonly string[], arch: ArchName | undefined, example?: string): void => {
+    const key = `${verb} ${calls.join()}`;
+    const group = groups.get(key) ?? { verb, calls, arches: [], example };
     groups.set(key, group);
+    if (arch !== undefined) group.arches.push(arch);
+  };
+  for (const difference of differences) {
+    const { arch, condition, isExact } = difference;
+    if (condition || !isExact) continue;
+    const verb = verbOf(difference, names);
+    const key = `${verb} ${arch}`;
+    const known = whole.get(key) ?? { verb, arch, calls: [] };
+    whole.set(key, known);
+    known.calls.push(...callText(difference).split(', '));
   }
-  return [...[...groups.values()].map(({ verb, calls }) => `${verb} ${calls.join(', ')}`), ...single];
+  for (const { verb, arch, calls } of whole.values()) add(verb, calls, arch);
+  for (const difference of differences)
+    if (difference.condition || !difference.isExact)
+      add(verbOf(difference, names), [callText(difference)], difference.arch, exampleText(difference));
+  return [...groups.values()];
+}
+
+function groupText({ verb, calls, arches, example }: Group, severalArches: boolean): string {
+  const place = severalArches && arches.length > 0 ? ` (${arches.join(', ')})` : '';
+  const start = `${verb}${place}:`;
+  const end = example === undefined ? '' : `; for example ${example}`;
+  const line = `${start} ${calls.join(', ')}${end}`;
+  return line.length <= LONGEST_LINE || calls.length === 1 ? line : [start, ...broken(calls)].join('\n');
+}
+
+function broken(calls: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (const call of calls) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + call.length + 2 <= LONGEST_LINE)
+      lines[lines.length - 1] = `${last}, ${call}`;
+    else lines.push(`    ${call}`);
+  }
+  return lines.map((line, index) => (index < lines.length - 1 ? `${line},` : line));
 }
 
 function verbOf({ arch, left, right }: Difference, names: Names): string {
   const fallback = arch ?? 'x86_64';
   const [before, after] = [printReturn(left, fallback), printReturn(right, fallback)];
+  const allows = after === 'allow' ? 'allows' : `permits by ${after}`;
   if (isPermitted(right) && !isPermitted(left))
-    return `${names.right} also ${after === 'allow' ? 'allows' : `permits (${after})`}`;
-  if (isPermitted(left) && !isPermitted(right)) return `${names.right} no longer allows (${after})`;
-  return `${names.right} answers ${after} instead of ${before} to`;
+    return `${names.right} ${allows} what ${names.left} refuses with ${before}`;
+  const allowed = before === 'allow' ? 'allows' : `permits by ${before}`;
+  if (isPermitted(left) && !isPermitted(right))
+    return `${names.right} refuses with ${after} what ${names.left} ${allowed}`;
+  return `${names.right} has ${after}, ${names.left} ${before}`;
 }
 
 function callText({ arch, first, last, name, condition, isExact }: Difference): string {
@@ -56,7 +101,7 @@ function callText({ arch, first, last, name, condition, isExact }: Difference): 
 const LONGEST_NAMED = 64;
 
 function numbersText(arch: ArchName, first: number, last: number): string {
-  if (last - first >= LONGEST_NAMED) return `syscall(${first}) to syscall(${last})`;
+  if (last - first >= LONGEST_NAMED) return `numbers ${first} to ${last}`;
   const numbers = Array.from({ length: last - first + 1 }, (_, index) => first + index);
   return numbers.map((nr) => syscallName(arch, nr) ?? `syscall(${nr})`).join(', ');
 }

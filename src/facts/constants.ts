@@ -49,11 +49,11 @@ export function* constantNames(arch: ArchName): Iterable<string> {
 const POOR: readonly RegExp[] = [
   /(?:_MAX|_MIN|_MASK|_LAST|_NUM|_ALL|_SIZE|_BITS|_LOCK|_SHIFT)\d*$|^__|_OLD$|SHIFT$/,
   /^PR_(?:SET_MM|SPEC|MCE_KILL|CAP_AMBIENT|FP|TSC|ENDIAN|UNALIGN|TAGGED|TIMING|MTE|PAC_AP|SCHED_CORE|FUTEX_HASH|SYS_DISPATCH)_/,
-  /^PTRACE_(?:O|EVENT|PEEKSIGINFO|SYSCALL_INFO)_|^FUTEX_OP_|^IN_CLASS|^KEYCTL_(?:CAPS|SUPPORTS)|^SO_VM_|^[A-Z]+_UNUSED/,
+  /^PTRACE_(?:O|EVENT|PEEKSIGINFO|SYSCALL_INFO)_|^FUTEX_OP_|^IN_CLASS|^KEYCTL_(?:CAPS|SUPPORTS)|^SO_VM_|^[A-Z]+_UNUSED|^F_(?:OWNER|SEAL)_|^MSG_(?:CMSG_COMPAT|COPY)$/,
 ];
 const PREFERRED: readonly RegExp[] = [
   /^(?:AF_UNIX|MAP_ANONYMOUS|O_NONBLOCK|O_SYNC|F_SETFL|SCHED_OTHER|IPPROTO_IP|CLOCK_REALTIME|[FRWX]_OK|SIG[A-Z]{2,4})$/,
-  /^PR_(?:[GS]ET_(?!MM_)|CAPBSET_)|^SECCOMP_(?:SET_MODE|GET_ACTION|GET_NOTIF)|^PTRACE_(?:GET|SET)REGS$|^FUTEX_(?:WAIT|WAKE|FD|REQUEUE|CMP|LOCK|UNLOCK|TRYLOCK)/,
+  /^PR_(?:[GS]ET_(?!MM_)|CAPBSET_)|^SECCOMP_(?:SET_MODE|GET_ACTION|GET_NOTIF)|^PTRACE_(?:GET|SET)REGS$|^FUTEX_(?!WAITV_MAX)(?:WAIT|WAKE|FD|REQUEUE|CMP|LOCK|UNLOCK|TRYLOCK)/,
   /^BPF_(?:MAP_(?:CREATE|LOOKUP|UPDATE|DELETE|GET_NEXT|FREEZE)|PROG_(?:LOAD|ATTACH|DETACH|RUN|GET|QUERY|BIND)|OBJ_)/,
   /^BPF_(?:RAW_TRACEPOINT_OPEN|BTF_(?:LOAD|GET)|TASK_FD_QUERY|LINK_(?:CREATE|UPDATE|GET|DETACH)|ENABLE_STATS|ITER_CREATE)/,
 ];
@@ -66,7 +66,8 @@ function rank(name: string): number {
 /** `AF_` is a beginning, `_OK` an ending, and `SIG` stands for names of one word: SIGHUP, not SIGEV_NONE. */
 function belongs(name: string, prefix: string): boolean {
   if (prefix.startsWith('_')) return name.endsWith(prefix);
-  if (!name.startsWith(prefix)) return false;
+  // F_OK is of access(2), not of fcntl(2).
+  if (!name.startsWith(prefix) || name.endsWith('_OK')) return false;
   return prefix.endsWith('_') || !name.includes('_', prefix.length);
 }
 
@@ -95,6 +96,9 @@ export function constantName(arch: ArchName, prefix: string, value: bigint): str
 
 /** Whether most constants of a prefix are single bits, so that a value may be several of them. */
 export function areFlags(arch: ArchName, prefix: string): boolean {
-  const values = [...namesOf(arch, prefix).keys()].filter((value) => value > 0n);
+  // Sizes of huge pages are a number among flags.
+  const values = [...namesOf(arch, prefix)].flatMap(([value, name]) =>
+    value > 0n && !name.includes('_HUGE_') ? [value] : [],
+  );
   return 2 * values.filter((value) => (value & (value - 1n)) === 0n).length > values.length;
 }

@@ -1,7 +1,8 @@
 import type { Program } from '../bpf/instruction.ts';
 import type { ArchName } from '../facts/arches.ts';
 import type { Listener } from '../kernel/notify.ts';
-import { executableOf, processStatus } from '../kernel/process.ts';
+import { executableOf } from '../kernel/process.ts';
+import { type TaskStatus, taskStatus } from '../kernel/task-status.ts';
 import { installationOf, readInstallation } from '../observe/installation.ts';
 import { notifiedData } from '../observe/notified.ts';
 import type { CallServer } from '../observe/receive.ts';
@@ -19,6 +20,10 @@ export interface SeenInstallation {
   readonly exe: string | undefined;
   readonly pid: number;
   readonly tid: number;
+  /** Processes that it descends from, the nearest first, as they were at that moment. */
+  readonly ancestors: readonly number[];
+  /** How many filters the thread had, beside those that the command began with; undefined before Linux 5.9. */
+  readonly before: number | undefined;
   readonly by: 'seccomp' | 'prctl';
   /** SECCOMP_FILTER_FLAG_*. */
   readonly flags: number;
@@ -34,6 +39,8 @@ export class InstallationServer implements CallServer<readonly SeenInstallation[
   readonly #treatment: Treatment;
   readonly #tell: (installation: SeenInstallation) => void;
   readonly #seen: SeenInstallation[] = [];
+  /** Filters of every process below us: our own, and the one that notifies. */
+  readonly #begunWith = (taskStatus(process.pid)?.filters ?? 0) + 1;
   #listener: Listener | undefined;
 
   /** `tell` gets each installation before it is answered. */
@@ -55,8 +62,18 @@ export class InstallationServer implements CallServer<readonly SeenInstallation[
     const isReal = installation !== undefined && installation.errno !== EFAULT && this.#listener?.isValid() === true;
     if (call && isReal) {
       const { arch, by, flags } = call;
-      const pid = processStatus(tid)?.tgid ?? tid;
-      const seen = { ...installation, exe: executableOf(tid), pid, tid, by, flags, arch };
+      const status = taskStatus(tid);
+      const seen = {
+        ...installation,
+        exe: executableOf(tid),
+        pid: status?.tgid ?? tid,
+        tid,
+        ancestors: ancestorsOf(status),
+        before: status?.filters === undefined ? undefined : status.filters - this.#begunWith,
+        by,
+        flags,
+        arch,
+      };
       this.#seen.push(seen);
       this.#tell(seen);
     }
@@ -73,4 +90,10 @@ export class InstallationServer implements CallServer<readonly SeenInstallation[
   result(): readonly SeenInstallation[] {
     return this.#seen;
   }
+}
+
+function ancestorsOf(status: TaskStatus | undefined): readonly number[] {
+  const found: number[] = [];
+  for (let pid = status?.ppid ?? 0; pid > 1 && pid !== process.pid; pid = taskStatus(pid)?.ppid ?? 0) found.push(pid);
+  return found;
 }

@@ -46,7 +46,7 @@ export function resolvePolicy(policy: Policy, options: ResolveOptions = {}): Res
 
 /** Finds names, sets and numbers that lead nowhere; returns notes on names that only some of the ABIs have. */
 function checkCalls(rules: readonly Rule[], arches: readonly ArchName[], policy: Policy): readonly string[] {
-  const notes = new Set<string>();
+  const skipped = new Map<ArchName, readonly string[]>();
   for (const rule of rules) {
     const { call, only, place } = rule;
     if (only) checkListed(only, policy.arches, place);
@@ -74,9 +74,16 @@ function checkCalls(rules: readonly Rule[], arches: readonly ArchName[], policy:
     }
     const lacking = own.filter((arch) => syscallNumber(arch, call.name) === undefined);
     if (lacking.length === own.length) refuseName(call.name, own, policy, rule);
-    for (const arch of lacking) notes.add(`"${call.name}" does not exist on ${arch}: skipped there`);
+    for (const arch of lacking) skipped.set(arch, [...(skipped.get(arch) ?? []), call.name]);
   }
-  return [...notes];
+  return [...skipped].map(([arch, names]) => `skipped on ${arch}, which lacks them: ${listed([...new Set(names)])}`);
+}
+
+const NAMES_SHOWN = 12;
+
+function listed(names: readonly string[]): string {
+  const more = names.length - NAMES_SHOWN;
+  return `${names.slice(0, NAMES_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 function refuseName(name: string, arches: readonly ArchName[], policy: Policy, { only, place }: Rule): void {

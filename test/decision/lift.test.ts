@@ -33,6 +33,16 @@ const conditions = [
   'ioctl: request != 0x5412',
   'openat: dirfd == AT_FDCWD',
   'lseek: offset == 5 || whence == SEEK_END',
+  'prctl: option == PR_SET_VMA && arg1 == 0',
+  'fcntl: cmd in [F_DUPFD, F_SETFD]',
+  'socket: not domain in [AF_UNIX, AF_INET]',
+  'mprotect: prot within [PROT_READ, PROT_WRITE, PROT_EXEC]',
+  'getrandom: u64(flags) within [GRND_NONBLOCK, GRND_INSECURE]',
+  'clone: (flags & CLONE_VM|CLONE_VFORK|CLONE_THREAD) in [0, CLONE_VFORK, CLONE_VM|CLONE_VFORK]',
+  'clone: flags == CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_SIGHAND|CLONE_THREAD|CLONE_SYSVSEM|CLONE_SETTLS',
+  'futex: (futex_op & ~(FUTEX_PRIVATE_FLAG|FUTEX_CLOCK_REALTIME)) in [FUTEX_WAIT, FUTEX_WAKE, FUTEX_WAIT_BITSET]',
+  'clock_gettime: u64(clockid) <= CLOCK_BOOTTIME',
+  'tgkill: u64(tgid) == 1 && tid in [1, 2]',
   'kill: ip >= 0x7f0000000000 && ip <= 0x7f00ffffffff',
 ];
 for (const rule of conditions)
@@ -95,6 +105,17 @@ test('-1 is a rule by number, as filters of libseccomp have it', () => {
 const ld = (k: number) => ({ code: op.BPF_LD | op.BPF_ABS, jt: 0, jf: 0, k });
 const jeq = (k: number, jt: number, jf: number) => ({ code: op.BPF_JMP | op.BPF_JEQ, jt, jf, k });
 const ret = (k: number) => ({ code: op.BPF_RET, jt: 0, jf: 0, k });
+
+test('numbers that no rule can name are reported with what they get, and all else is proven', () => {
+  const jge = (k: number, jt: number, jf: number) => ({ code: op.BPF_JMP | op.BPF_JGE, jt, jf, k });
+  const { isExact, isExactElsewhere, problems } = lift([
+    ...[ld(4), jeq(0xc000_003e, 1, 0), ret(0x8000_0000), ld(0)],
+    ...[jge(0xc000_0000, 3, 0), jge(0x8000_0000, 3, 0), jge(0x4000_0000, 1, 0), ret(0x7fff_0000)],
+    ...[ret(0x0005_0001), ret(0x0005_0002)],
+  ]);
+  assert.deepEqual([isExact, isExactElsewhere], [false, true]);
+  assert.deepEqual(problems, ['what syscall(2147483648) to syscall(3221225471) of x32 get: errno(ENOENT)']);
+});
 
 const odd = [
   {

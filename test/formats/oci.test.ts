@@ -29,11 +29,24 @@ function allow(names: string, rest = ''): string {
   return `{ "names": ["${names.split(' ').join('", "')}"], "action": "SCMP_ACT_ALLOW"${rest && `, ${rest}`} }`;
 }
 
-/** The lines of the policy's rules. */
+const NO_CALL = 'syscall(4294967295)';
+
+/** The lines of the policy's rules, but for that of -1. */
 function rules(text: string, options: Partial<ProfileOptions> = {}): string[] {
   const lines = printPolicy(read(text, options).policy).split('\n');
-  return lines.flatMap((line) => (line.startsWith('    - ') ? [line.slice(6)] : []));
+  return lines.flatMap((line) => (line.startsWith('    - ') && !line.includes(NO_CALL) ? [line.slice(6)] : []));
 }
+
+test('-1 gets the default as in libseccomp: on x86_64 without x32, unless that is what other ABIs get', () => {
+  const said = (text: string, options: Partial<ProfileOptions> = {}): boolean =>
+    printPolicy(read(text, options).policy).includes(NO_CALL);
+  const text = profile(allow('read'));
+  assert.ok(said(text));
+  assert.ok(said(profile(allow('read'), '"architectures": ["SCMP_ARCH_X86"],')));
+  assert.ok(!said(profile(allow('read'), '"architectures": ["SCMP_ARCH_X32"],')));
+  assert.ok(!said(text.replace('SCMP_ACT_ERRNO', 'SCMP_ACT_KILL')));
+  assert.ok(!said(text, { arch: 'aarch64' }));
+});
 
 test('a container profile in the style of Docker: every rule, option and note', () => {
   const text = readFileSync(fileURLToPath(new URL('../../../test/vectors/profile.json', import.meta.url)), 'utf8');

@@ -42,7 +42,8 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   if (!parsed) return 0;
   const { output, evidence, start, force, json } = parsed.options;
   if (output !== undefined) requireFree({ path: output, force: force === true });
-  const policy = loadPolicy(parsed.operands[0] as string, { onNote: sayNote });
+  const readingNotes: string[] = [];
+  const policy = loadPolicy(parsed.operands[0] as string, { onNote: (note) => readingNotes.push(note) });
   const arches = policy.arches ?? [nativeArch()];
   const { program, notes } = compilePolicy(policy, {
     arches,
@@ -58,7 +59,8 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   };
   if (json) print(toJson(stats));
   else {
-    for (const note of notes) sayNote(note);
+    // Those of a profile's reading hold what compiling says again, name by name.
+    for (const note of readingNotes.length > 0 ? readingNotes : notes) sayNote(note);
     if (output !== undefined) say(`${output}: ${program.length} instructions, proven equal to the policy`);
     if (parsed.options.stats || output === undefined) print(statsText(stats));
   }

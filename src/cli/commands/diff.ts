@@ -1,9 +1,10 @@
 import { printReturn } from '../../bpf/disassemble.ts';
 import { comparable, type Difference, differences, isSubset } from '../../decision/compare.ts';
 import { Diagrams } from '../../decision/diagrams.ts';
-import { differenceLines, exampleText } from '../../decision/difference-text.ts';
+import { differenceLines, exampleText, type Names } from '../../decision/difference-text.ts';
 import { diagramOfStack } from '../../decision/stack.ts';
 import { loadFilter } from '../../load/filter.ts';
+import { sourceName } from '../../load/source.ts';
 import { printCondition } from '../../policy/condition-print.ts';
 import type { CommandEntry } from '../command.ts';
 import { print, sayNote, toJson } from '../output.ts';
@@ -34,16 +35,23 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
     return found.length === 0 ? 0 : 1;
   }
   for (const note of new Set(filters.flatMap(({ notes }) => notes))) sayNote(note);
-  for (const line of differenceLines(found, { left: 'A', right: 'B' })) print(line);
-  print(summary(found.length, moreIn));
+  const names = namesOf(parsed.operands as [string, string]);
+  for (const line of differenceLines(found, names)) print(line);
+  print(summary(found.length, moreIn, names));
   return found.length === 0 ? 0 : 1;
 }
 
-function summary(count: number, moreIn: { a: boolean; b: boolean }): string {
-  if (count === 0) return 'A and B do the same for every call';
-  if (moreIn.a && moreIn.b) return 'each of A and B permits calls that the other does not';
-  if (moreIn.a || moreIn.b) return `all that ${moreIn.a ? 'B' : 'A'} permits, ${moreIn.a ? 'A' : 'B'} permits too`;
-  return 'A and B permit the same calls, and answer others differently';
+/** By what they were given as, unless that does not tell them apart. */
+function namesOf([left, right]: readonly [string, string]): Names {
+  return left === right ? { left: 'A', right: 'B' } : { left: sourceName(left), right: sourceName(right) };
+}
+
+function summary(count: number, moreIn: { a: boolean; b: boolean }, { left, right }: Names): string {
+  if (count === 0) return `${left} and ${right} do the same for every call`;
+  if (moreIn.a && moreIn.b) return `each of ${left} and ${right} permits calls that the other does not`;
+  if (moreIn.a) return `${left} permits more: all that ${right} permits, and other calls`;
+  if (moreIn.b) return `${right} permits more: all that ${left} permits, and other calls`;
+  return `${left} and ${right} permit the same calls, and answer others differently`;
 }
 
 /** A difference for machines. */

@@ -5,7 +5,10 @@ import { Diagrams, type Node } from '../../decision/diagrams.ts';
 import { diagramOfProgram } from '../../decision/from-program.ts';
 import { liftDiagram } from '../../decision/lift/lift.ts';
 import { diagramOfStack } from '../../decision/stack.ts';
+import { constantName } from '../../facts/constants.ts';
 import { writeFileAtomically } from '../../kernel/files.ts';
+import { errnoName } from '../../kernel/libc.ts';
+import { type InForce, inForceAtEnd } from '../../lift/in-force.ts';
 import { collectInstallations, type SeenInstallation } from '../../lift/installations.ts';
 import { loadFilter } from '../../load/filter.ts';
 import { exitCodeOf } from '../../observe/session.ts';
@@ -36,13 +39,19 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   const command = end < 0 ? [] : words.slice(end + 1);
   const parser = commandParser(entry, EXAMPLE)
     .argument('[filter]', 'a raw BPF program, a sealed binary, pid:N, a profile or policy, or - for standard input')
-    .option('-o, --output <file>', 'where to write the policy (default: standard output)')
+    .option(
+      '-o, --output <file>',
+      'where to write the policy (default: standard output); with a command it is required',
+    )
     .option(
       '--pretend',
       'with a command: its installations seem to succeed and are not made, so that it goes on unconfined',
     )
     .option('--force', 'replace a file that exists')
-    .option('--json', 'one JSON object: the policy, whether it is exact, what does not fit');
+    .option(
+      '--json',
+      'one JSON object: the policy, whether it is exact, what does not fit (with a command: on stderr)',
+    );
   const parsed = parseWords<Options>(parser, end < 0 ? words : words.slice(0, end));
   if (!parsed) return 0;
   const { output, force } = parsed.options;
@@ -53,11 +62,16 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
       'bad_usage',
       'Cannot lift: wanted either a filter, or -- and a command; see: selkie lift --help',
     );
+  if (source === undefined && output === undefined && !parsed.options.json)
+    throw new UsageError(
+      'bad_usage',
+      "Cannot lift: standard output is the command's own, so -o FILE must say where the policy goes (or --json: to stderr)",
+    );
   const space = new Diagrams();
   if (source !== undefined) {
     const filter = loadFilter(source);
     filter.notes.forEach(sayNote);
-    return tell(space, diagramOfStack(space, filter.stack), parsed.options);
+    return tell(space, diagramOfStack(space, filter.stack), { ...parsed.options, tellJson: print });
   }
   return liftCommand(space, command, parsed.options);
 }
@@ -66,37 +80,63 @@ async function liftCommand(space: Diagrams, command: readonly string[], options:
   const treatment = options.pretend ? 'pretend' : 'permit';
   const { installations, status, error } = await collectInstallations({ command, treatment });
   if (error) throw error;
-  const stack = stackOf(installations);
-  if (stack.length === 0) {
+  if (!options.json) for (const each of installations) sayNote(installationText(each));
+  const found = inForceAtEnd(installations, treatment === 'permit');
+  if (!found) {
     say('selkie lift: the command installed no filter that could be read');
     return exitCodeOf(status) || 1;
   }
-  for (const { exe, pid, program, flags } of installations)
-    sayNote(
-      `${exe ?? 'a program'} (pid ${pid}) installed ${program?.length ?? 'an unreadable program of unknown'} instructions, flags ${flags}`,
-    );
-  const diagrams = stack.map((program) => diagramOfProgram(space, program));
-  const code = tell(space, combineFilters(space, diagrams), options);
+  sayNote(inForceText(found));
+  const diagrams = found.stack.map((program) => diagramOfProgram(space, program));
+  const code = tell(space, combineFilters(space, diagrams), { ...options, tellJson: say });
   return exitCodeOf(status) || code;
 }
 
-/** The programs that the process with the last installation made, newest first. */
-function stackOf(installations: readonly SeenInstallation[]): NonNullable<SeenInstallation['program']>[] {
-  const last = installations.findLast(({ program }) => program !== undefined);
-  const own = installations.filter(({ pid }) => pid === last?.pid);
-  return own.flatMap(({ program }) => (program ? [program] : [])).reverse();
+/** `/usr/bin/app (pid 7) installed 14 instructions, flags TSYNC|LOG`: one line for each. */
+function installationText({ exe, pid, program, flags, errno }: SeenInstallation): string {
+  const size = program === undefined ? 'a program that cannot be read' : `${program.length} instructions`;
+  const verb = errno === 0 ? 'installed' : 'wanted to install';
+  const refused = errno === undefined || errno === 0 ? '' : `: refused with ${errnoName(errno)}`;
+  return `${exe ?? 'a program'} (pid ${pid}) ${verb} ${size}${flags === 0 ? '' : `, flags ${flagsText(flags)}`}${refused}`;
 }
 
-function tell(space: Diagrams, root: Node, { output, json }: Options): number {
-  const { policy, isExact, problems } = liftDiagram(space, root);
+function flagsText(flags: number): string {
+  const bits = Array.from({ length: 32 }, (_, bit) => 2 ** bit).filter((bit) => Math.floor(flags / bit) % 2 === 1);
+  const prefix = 'SECCOMP_FILTER_FLAG_';
+  return bits
+    .map((bit) => constantName('x86_64', prefix, BigInt(bit))?.slice(prefix.length) ?? `0x${bit.toString(16)}`)
+    .join('|');
+}
+
+function inForceText({ last, stack, inherited, isSure }: InForce): string {
+  const from = inherited === 0 ? '' : `, ${inherited} of them inherited`;
+  const doubt = isSure
+    ? ''
+    : '; the kernel counts another number of filters there, so that it is not sure that they are these';
+  return `lifted is what pid ${last.pid} has, which made the last installation: ${stack.length} filter${stack.length === 1 ? '' : 's'}${from}${doubt}`;
+}
+
+interface TellOptions extends Options {
+  readonly tellJson: (text: string) => void;
+}
+
+function tell(space: Diagrams, root: Node, { output, json, tellJson }: TellOptions): number {
+  const { policy, isExact, isExactElsewhere, problems } = liftDiagram(space, root);
   const text = printPolicy(policy);
   if (output !== undefined) writeFileAtomically(output, text);
-  if (json) print(toJson({ exact: isExact, problems, rules: policy.syscalls.length, policy: text, output }));
-  else if (output === undefined) print(text);
-  if (!json) {
-    for (const problem of problems) sayNote(`not in the policy: ${problem}`);
-    const proof = isExact ? 'proven equal to the filter' : 'NOT equal to the filter';
-    say(`selkie lift: ${policy.syscalls.length} rules, ${proof}${output === undefined ? '' : ` → ${output}`}`);
+  if (json) {
+    const rules = policy.syscalls.length;
+    tellJson(toJson({ exact: isExact, exactElsewhere: isExactElsewhere, problems, rules, policy: text, output }));
+    return isExact ? 0 : 1;
   }
+  if (output === undefined) print(text);
+  for (const problem of problems) sayNote(`not in the policy: ${problem}`);
+  const proof = isExact
+    ? 'proven equal to the filter'
+    : isExactElsewhere
+      ? 'proven equal to the filter but for what is named above'
+      : 'NOT equal to the filter';
+  const rules = `${policy.syscalls.length} rule${policy.syscalls.length === 1 ? '' : 's'}`;
+  say(`selkie lift: ${rules}, ${proof}${output === undefined ? '' : ` → ${output}`}`);
   return isExact ? 0 : 1;
 }

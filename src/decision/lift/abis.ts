@@ -24,7 +24,7 @@ export interface Abis {
   /** What all other tokens get. */
   readonly elsewhere: Node;
   /** Tokens that differ from it and are no ABI that we know. */
-  readonly strangers: readonly number[];
+  readonly strangers: readonly { readonly from: number; readonly to: number }[];
 }
 
 /** The ABIs of a machine whose filter does not look at the token. */
@@ -47,7 +47,7 @@ export function abisOf(space: Diagrams, root: Node): Abis {
     const ranges = rangesOf(space, arch, nodeOf(ARCHES[arch].token), elsewhere);
     return ranges.every(({ node }) => node === elsewhere) && space.isLeaf(elsewhere) ? [] : [{ arch, ranges }];
   });
-  return { abis, elsewhere, strangers: strangers.map(({ token }) => token) };
+  return { abis, elsewhere, strangers: strangers.map(({ token, size }) => ({ from: token, to: token + size - 1 })) };
 }
 
 function rangesOf(space: Diagrams, arch: ArchName, node: Node, elsewhere: Node): readonly NumberRange[] {

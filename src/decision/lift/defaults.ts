@@ -17,13 +17,16 @@ export interface Defaults {
 const OLDEST = '3.0';
 /** A range of more numbers than this is not listed one by one. */
 const MOST_NUMBERS = 5000;
+/** What it costs to leave so many unsaid: there is no way that says them. */
+const COST_OF_UNSAID = 1000;
 /** What a default of its own costs an ABI. */
 const COST_OF_OWN = 3;
 /** What a number without a name costs, as a rule by number. */
 const COST_OF_NAMELESS = 1.1;
 
 /**
- * The defaults that leave the fewest rules to write; undefined where none leaves a finite number of them. What is permitted by default
+ * The defaults that leave the fewest numbers unsaid and the fewest rules to write; undefined where no calls get the same whatever their
+ * arguments. What is permitted by default
  * only where numbers that no kernel has yet are permitted too: an allow-list is never turned into a deny-list.
  */
 export function bestDefaults(space: Diagrams, abis: readonly Abi[]): Defaults | undefined {
@@ -95,7 +98,7 @@ function costOf({ arch, ranges }: Abi, defaults: Omit<Defaults, 'own'>): number 
 }
 
 function costOfNumbers(arch: ArchName, from: number, to: number): number {
-  if (to - from >= MOST_NUMBERS) return Number.POSITIVE_INFINITY;
+  if (to - from >= MOST_NUMBERS) return COST_OF_UNSAID;
   let cost = 0;
   for (let nr = from; nr <= to; nr += 1) cost += syscallName(arch, nr) === undefined ? COST_OF_NAMELESS : 1;
   return cost;

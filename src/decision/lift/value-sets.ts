@@ -17,6 +17,8 @@ const LONGEST_LISTED = 4;
 const COST_OF_VALUE = 0.25;
 const COST_OF_RARE_FORM = 0.5;
 const COST_OF_OBSCURE_FORM = 1.5;
+/** Names of constants have no order that a reader knows. */
+const COST_OF_ORDERED_NAMES = 1;
 /** Flags that `within` may list. */
 const MOST_FLAGS = 24;
 
@@ -88,8 +90,7 @@ class SetWriter {
   }
 
   #ranges(found: readonly ValueRange[], last: bigint, field: Field): Words {
-    const isWhole = last === U32_MAX || last === U64_MAX;
-    const ranges = isWhole ? found.flatMap(listed) : found;
+    const ranges = found.flatMap((range) => listed(range, last));
     const singles = ranges.filter(({ from, to }) => from === to).map(({ from }) => this.#field.constant(from));
     const words: Words[] = ranges.filter(({ from, to }) => from !== to).map((range) => this.#range(range, last, field));
     const [only] = singles;
@@ -106,8 +107,13 @@ class SetWriter {
   #range({ from, to }: ValueRange, last: bigint, field: Field): Words {
     const test = (operator: '<=' | '>=', value: bigint): Words => ({
       condition: { kind: 'compare', field, operator, constant: this.#field.constant(value) },
-      cost: 1,
+      cost: 1 + (this.#field.isNamed(value) ? COST_OF_ORDERED_NAMES : 0),
     });
+    if (from === 1n && to === last) {
+      // Tied with `!= 0`, which is what people write.
+      const { condition } = test('>=', from);
+      return { condition, cost: 1 + COST_OF_RARE_FORM };
+    }
     const above = from === 0n ? [] : [test('>=', from)];
     const below = to === last ? [] : [test('<=', to)];
     return join('and', [...above, ...below]);
@@ -118,11 +124,16 @@ class SetWriter {
     const width = this.#width(support);
     const all = width === 64 ? U64_MAX : U32_MAX;
     const allowed = all & ~support;
-    if (width !== this.#field.width || allowed === 0n || countBits(allowed) > MOST_FLAGS) return undefined;
+    const field = this.#field.field(width);
+    if (field.mask !== undefined || allowed === 0n || countBits(allowed) > MOST_FLAGS) return undefined;
     const ranges = valueRanges(this.#space, node, support, 1);
     if (ranges?.length !== 1 || ranges[0]?.to !== 0n) return undefined;
     const constants = this.#field.flags(allowed);
-    return { condition: { kind: 'within', field: this.#field.field(width), constants }, cost: 1 };
+    return {
+      condition: { kind: 'within', field, constants },
+      cost:
+        1 + (width === this.#field.width ? 0 : COST_OF_RARE_FORM) + (this.#field.hasFlags ? 0 : COST_OF_OBSCURE_FORM),
+    };
   }
 
   /** Bits that must be set, bits that must be clear, then the rest. */
@@ -221,14 +232,14 @@ class SetWriter {
   }
 }
 
-/** A short range as its values. */
-function listed(range: ValueRange): readonly ValueRange[] {
-  const count = Number(range.to - range.from) + 1;
-  if (count > LONGEST_LISTED) return [range];
-  return Array.from({ length: count }, (_, index) => {
-    const value = range.from + BigInt(index);
-    return { from: value, to: value };
-  });
+/** A short range as its values, which have no bit outside of `mask`. */
+function listed(range: ValueRange, mask: bigint): readonly ValueRange[] {
+  const values: ValueRange[] = [];
+  for (let value = range.from; values.length < LONGEST_LISTED; value = ((value | ~mask) + 1n) & mask) {
+    values.push({ from: value, to: value });
+    if (value === range.to) return values;
+  }
+  return [range];
 }
 
 export function shortest(all: readonly (Words | undefined)[]): Words | undefined {

@@ -1,6 +1,6 @@
 import { PolicyError } from '../../base/errors.ts';
-import { ARCHES, type ArchName } from '../../facts/arches.ts';
-import type { Policy } from '../../policy/model.ts';
+import { ARCHES, type ArchName, NO_CALL } from '../../facts/arches.ts';
+import type { Action, Policy, Rule } from '../../policy/model.ts';
 import { resolvePolicy } from '../../policy/resolve.ts';
 import { locator } from '../../policy/source.ts';
 import { buildRules, nameErrno } from './build.ts';
@@ -46,12 +46,27 @@ export function readProfileText(text: string, options: ProfileOptions & { readon
     arches,
     default: nameErrno(profile.defaultAction, arches),
     ...(kernel && { kernel, unknown: { kind: 'errno', errno: 'ENOSYS' } }),
-    // SCMP_FLTATR_ACT_BADARCH, which runc leaves as it is.
-    badArch: { kind: 'kill_thread' },
-    syscalls,
+    badArch: BAD_ARCH,
+    syscalls: [...syscalls, ...noCallRule(profile.defaultAction, arches)],
   };
   checkOverlaps(policy);
   return { policy, notes: [...notes] };
+}
+
+/** SCMP_FLTATR_ACT_BADARCH, which runc leaves as it is. */
+const BAD_ARCH: Action = { kind: 'kill_thread' };
+
+/** Of the numbers that have the bit of x32, libseccomp's filters for x86_64 alone take -1 for one of theirs: a tracer's word for no call. */
+function noCallRule(defaultAction: Action, arches: readonly ArchName[]): readonly Rule[] {
+  const isSaid = arches.includes('x86_64') && !arches.includes('x32') && defaultAction.kind !== BAD_ARCH.kind;
+  if (!isSaid) return [];
+  return [
+    {
+      action: nameErrno(defaultAction, arches),
+      call: { kind: 'number', number: NO_CALL },
+      ...(arches.length > 1 && { only: 'x86_64' }),
+    },
+  ];
 }
 
 /** The native ABI is in every filter of libseccomp, listed or not. */
