@@ -1,13 +1,14 @@
 // Runs the built tests (all, or those whose path contains an argument). Skips are listed at the end; with SELKIE_TEST_ALL=1 any skip fails.
+import { relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
-import { filesUnder } from './sources.mjs';
+import { filesUnder, root } from './sources.mjs';
 
 const wanted = process.argv.slice(2).filter((word) => word !== '--slow');
 const slow = process.argv.includes('--slow');
 const files = filesUnder('build/test')
   .filter((file) => file.endsWith('.test.js') && file.includes('/build/test/slow/') === slow)
-  .filter((file) => wanted.length === 0 || wanted.some((word) => file.includes(word)));
+  .filter((file) => wanted.length === 0 || wanted.some((word) => relative(root, file).includes(word)));
 
 const skipped = [];
 let failed = 0;
