@@ -24,7 +24,7 @@ export interface Limits {
 }
 
 /** Some 200 MiB and 1 s. */
-const DEFAULT_LIMITS: Limits = { nodes: 1 << 21, steps: 10_000_000 };
+const DEFAULT_LIMITS: Limits = { nodes: 3 << 19, steps: 7_000_000 };
 
 const FIRST_CAPACITY = 1 << 13;
 const CACHE_BITS = 16;
