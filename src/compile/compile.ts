@@ -22,7 +22,7 @@ export interface CompileOptions {
 }
 
 /** Some 100 MiB and 1 s: a filter that fits the kernel takes a tenth. */
-const LIMITS: Limits = { nodes: 1 << 21, steps: 3_000_000 };
+const LIMITS: Limits = { nodes: 1 << 21, steps: 6_000_000 };
 
 /**
  * Compiles a policy to a program: the architecture first, then the number, then arguments. Deterministic. The program's own meaning is

@@ -29,6 +29,9 @@ export interface Difference {
   readonly example: SeccompData;
 }
 
+/** What a difference costs beside its diagrams, in steps. */
+const DIFFERENCE_STEPS = 30;
+
 /** Two filters prepared for comparison: the same calls get the same exactly when they are the same node. */
 export type Pair = readonly [left: Node, right: Node];
 
@@ -48,12 +51,11 @@ export function isSubset(space: Diagrams, [left, right]: Pair): boolean {
   return space.and(permitted(space, left), space.not(permitted(space, right))) === FALSE;
 }
 
-/** A call that the left one permits and the right one does not. */
-export function permittedOnlyByLeft(space: Diagrams, [left, right]: Pair): SeccompData | undefined {
-  return findCall(space, space.and(permitted(space, left), space.not(permitted(space, right))));
-}
-
-/** All calls that they treat differently, by ABI and number; those of unknown tokens last, as one. */
+/**
+ * All calls that they treat differently, by ABI and number; those of unknown tokens last, as one.
+ *
+ * @throws {CannotTellError} where to tell them takes more than the limits of the space
+ */
 export function differences(space: Diagrams, pair: Pair): Difference[] {
   const found: Difference[] = [];
   let elsewhere: Difference | undefined;
@@ -96,6 +98,7 @@ function archOf(token: number, nr: number): ArchName {
 }
 
 function ofNumbers(space: Diagrams, arch: ArchName, first: number, last: number, nodes: Pair): Difference[] {
+  space.count(DIFFERENCE_STEPS);
   const { littleEndian, token } = ARCHES[arch];
   const pair = littleEndian ? nodes : (nodes.map((node) => swapWords(space, node)) as [Node, Node]);
   const name = first === last ? syscallName(arch, first) : undefined;
@@ -131,9 +134,11 @@ function ofStrangers(space: Diagrams, token: number, pair: Pair): Difference {
 /** The different pairs of answers, each with the calls that get it. */
 function outcomes(space: Diagrams, [left, right]: Pair): { left: number; right: number; where: Node }[] {
   const pairs: Pair[] = [];
+  const known = new Map<string, number>();
   const numbered = space.combine(left, right, (a, b) => {
-    const known = pairs.findIndex(([x, y]) => x === a && y === b);
-    return space.leaf(known >= 0 ? known : pairs.push([a, b]) - 1);
+    const index = known.get(`${a} ${b}`) ?? pairs.push([a, b]) - 1;
+    known.set(`${a} ${b}`, index);
+    return space.leaf(index);
   });
   return pairs.flatMap(([a, b], index) => {
     if (a === b) return [];

@@ -19,15 +19,19 @@ const LEAF: number = RANK_COUNT * WORD_BITS;
 export interface Limits {
   /** Most nodes; 16 bytes each. */
   readonly nodes: number;
-  /** Most steps of `choose` and its kin. */
+  /** Most steps: about 0.1 us each. */
   readonly steps: number;
 }
 
-/** Some 300 MiB and 2 s. */
-export const DEFAULT_LIMITS: Limits = { nodes: 1 << 22, steps: 12_000_000 };
+/** Some 200 MiB and 1 s. */
+const DEFAULT_LIMITS: Limits = { nodes: 3 << 19, steps: 7_000_000 };
 
 const FIRST_CAPACITY = 1 << 13;
-const CACHE_BITS = 15;
+const CACHE_BITS = 16;
+/** What a node costs, in steps: of `choose`, and of walks over one diagram and over two, which take memory too. */
+const CHOOSE_STEPS = 2;
+const WALK_STEPS = 2;
+const COMBINE_STEPS = 6;
 
 export class Diagrams {
   #variables = new Uint16Array(FIRST_CAPACITY);
@@ -40,16 +44,13 @@ export class Diagrams {
   readonly #cache = new Int32Array(4 << CACHE_BITS).fill(-1);
   readonly #limits: Limits;
   #steps = 0;
+  #mostSteps: number;
 
   constructor(limits: Limits = DEFAULT_LIMITS) {
     this.#limits = limits;
+    this.#mostSteps = limits.steps;
     this.#unique(LEAF, 0, 1);
     this.#unique(LEAF, 1, 1);
-  }
-
-  /** Nodes made so far. */
-  get size(): number {
-    return this.#count;
   }
 
   /** The leaf of an action: SECCOMP_RET_* with its data, unsigned 32 bits. */
@@ -100,7 +101,7 @@ export class Diagrams {
     const cache = this.#cache;
     const at = 4 * slot;
     if (cache[at] === condition && cache[at + 1] === yes && cache[at + 2] === no) return cache[at + 3] as Node;
-    this.count();
+    this.count(CHOOSE_STEPS);
     const variables = this.#variables;
     const variable = Math.min(variables[condition] as number, variables[yes] as number, variables[no] as number);
     const low = this.choose(
@@ -141,7 +142,7 @@ export class Diagrams {
       const key = a * 2 ** 26 + b;
       const before = known.get(key);
       if (before !== undefined) return before;
-      this.count();
+      this.count(COMBINE_STEPS);
       const variable = Math.min(this.variable(a), this.variable(b));
       const low = walk(this.#along(a, variable, 0), this.#along(b, variable, 0));
       const result = this.make(variable, low, walk(this.#along(a, variable, 1), this.#along(b, variable, 1)));
@@ -158,41 +159,12 @@ export class Diagrams {
       if (this.isLeaf(at)) return leaf(at);
       const before = known.get(at);
       if (before !== undefined) return before;
-      this.count();
+      this.count(WALK_STEPS);
       const result = this.make(this.variable(at), walk(this.low(at)), walk(this.high(at)));
       known.set(at, result);
       return result;
     };
     return walk(node);
-  }
-
-  /**
-   * A diagram that equals `node` wherever `care` holds and looks at as little as can be had cheaply (generalised cofactor "restrict",
-   * Coudert and Madre 1990). `care` must not be FALSE.
-   */
-  restrict(node: Node, care: Node): Node {
-    const known = new Map<number, Node>();
-    const walk = (at: Node, where: Node): Node => {
-      if (where === TRUE || this.isLeaf(at)) return at;
-      const key = at * 2 ** 26 + where;
-      const before = known.get(key);
-      if (before !== undefined) return before;
-      this.count();
-      const result = this.#restrictStep(at, where, walk);
-      known.set(key, result);
-      return result;
-    };
-    return walk(node, care);
-  }
-
-  #restrictStep(at: Node, where: Node, walk: (at: Node, where: Node) => Node): Node {
-    const variable = this.variable(at);
-    if (this.variable(where) < variable) return walk(at, this.or(this.low(where), this.high(where)));
-    const low = this.#along(where, variable, 0);
-    const high = this.#along(where, variable, 1);
-    if (low === FALSE) return walk(this.high(at), high);
-    if (high === FALSE) return walk(this.low(at), low);
-    return this.make(variable, walk(this.low(at), low), walk(this.high(at), high));
   }
 
   /** Every node of a diagram for which `enter` holds, its parents first. */
@@ -201,6 +173,7 @@ export class Diagrams {
     const found: Node[] = [];
     const walk = (at: Node): void => {
       if (seen.has(at) || !enter(at)) return;
+      this.count(WALK_STEPS);
       seen.add(at);
       if (!this.isLeaf(at)) {
         walk(this.high(at));
@@ -215,8 +188,22 @@ export class Diagrams {
   /** Counts steps of work. @throws {CannotTellError} */
   count(steps = 1): void {
     this.#steps += steps;
-    if (this.#steps > this.#limits.steps)
-      throw new CannotTellError(`it takes more than ${this.#limits.steps} steps: too much arithmetic on arguments`);
+    if (this.#steps > this.#mostSteps)
+      throw new CannotTellError(`it takes more than ${this.#limits.steps} steps: its tests are too intricate`);
+  }
+
+  /** Does what can be done without: undefined where it takes more than an eighth of the steps that are left. */
+  attempt<T>(work: () => T): T | undefined {
+    const all = this.#mostSteps;
+    this.#mostSteps = this.#steps + (all - this.#steps) / 8;
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof CannotTellError) || this.#steps > all) throw error;
+      return undefined;
+    } finally {
+      this.#mostSteps = all;
+    }
   }
 
   #along(node: Node, variable: number, bit: 0 | 1): Node {

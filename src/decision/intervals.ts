@@ -1,3 +1,4 @@
+import { CannotTellError } from './cannot-tell.ts';
 import type { Diagrams, Node } from './diagrams.ts';
 import { variableOf, WORD_BITS } from './words.ts';
 
@@ -6,6 +7,9 @@ export interface Interval {
   readonly from: number;
   readonly node: Node;
 }
+
+/** Most ranges of a word's values that are listed; a program can have as many tests as the kernel takes, and a table of 10^4 numbers. */
+const MOST_INTERVALS = 1 << 16;
 
 /** The diagram of a word's intervals, sorted by `from`, the first from 0; their nodes look at later words only. */
 export function diagramOfIntervals(space: Diagrams, rank: number, intervals: readonly Interval[]): Node {
@@ -25,6 +29,7 @@ export function diagramOfIntervals(space: Diagrams, rank: number, intervals: rea
 /**
  * The other way round: what the values of a word lead to, neighbours being different.
  *
+ * @throws {CannotTellError} where nobody could list them
  * @param most - undefined is returned where there are more intervals than this
  * @param mask - bits that the diagram may look at; of the others all values are taken to be 0
  */
@@ -37,8 +42,11 @@ export function intervalsOf(
 ): Interval[] | undefined {
   const intervals: Interval[] = [];
   const walk = (at: Node, bit: number, from: number): boolean => {
+    space.count();
     if (space.rank(at) !== rank) {
       if (intervals.at(-1)?.node !== at) intervals.push({ from, node: at });
+      if (intervals.length > MOST_INTERVALS)
+        throw new CannotTellError(`it tells more than ${MOST_INTERVALS} ranges of one word's values apart`);
       return intervals.length <= most;
     }
     if (((mask >>> bit) & 1) === 0) return walk(at, bit - 1, from);

@@ -8,6 +8,7 @@ export function swapWords(space: Diagrams, node: Node): Node {
     if (space.isLeaf(at)) return at;
     const before = known.get(at);
     if (before !== undefined) return before;
+    space.count();
     const [low, high] = [walk(space.low(at)), walk(space.high(at))];
     const variable = space.variable(at);
     const swapped = space.rank(at) <= RANK_NR ? variable : variable ^ WORD_BITS;

@@ -7,6 +7,9 @@ export interface Vector {
   readonly bits: readonly Node[];
 }
 
+/** What a vector costs beside its diagrams, in steps: constants cost nothing else, and each takes some 600 bytes. */
+const VECTOR_STEPS = 40;
+
 /** Arithmetic of classic BPF on values that depend on the call; everything is modulo 2^32 (kernel/bpf/core.c, ALU of 32 bits). */
 export class Vectors {
   readonly #space: Diagrams;
@@ -34,12 +37,6 @@ export class Vectors {
     const made = this.#make((bit) => (isSet(value, bit) ? TRUE : FALSE));
     this.#constants.set(value, made);
     return made;
-  }
-
-  /** The value where it is the same for every call. */
-  constantOf({ bits }: Vector): number | undefined {
-    if (bits.some((bit) => bit > TRUE)) return undefined;
-    return bits.reduce((value, bit, index) => (bit === TRUE ? value + 2 ** index : value), 0);
   }
 
   and(a: Vector, b: Vector): Vector {
@@ -167,6 +164,7 @@ export class Vectors {
   }
 
   #make(bitOf: (bit: number) => Node): Vector {
+    this.#space.count(VECTOR_STEPS);
     const bits: Node[] = [];
     for (let bit = 0; bit < WORD_BITS; bit += 1) bits.push(bitOf(bit));
     const key = bits.join();

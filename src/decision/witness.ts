@@ -30,6 +30,7 @@ export function findCall(
   const walk = (at: Node): boolean => {
     if (space.isLeaf(at)) return isWanted(at);
     if (failed.has(at)) return false;
+    space.count();
     if (walk(space.low(at))) return true;
     if (walk(space.high(at))) {
       const bit = WORD_BITS - 1 - (space.variable(at) % WORD_BITS);

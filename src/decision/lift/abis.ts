@@ -60,7 +60,7 @@ function rangesOf(space: Diagrams, arch: ArchName, node: Node, elsewhere: Node):
   if (arch !== 'x86_64' && arch !== 'x32') return ranges;
   const x32 = within(ranges, X32_SYSCALL_BIT, NO_CALL - 1);
   // -1 is x86_64's where nothing else of x32 is there.
-  const isListed = x32.some(({ node: at }) => at !== elsewhere);
+  const isListed = !space.isLeaf(elsewhere) || x32.some(({ node: at }) => at !== elsewhere);
   const noCall = within(ranges, NO_CALL, NO_CALL);
   if (arch === 'x32') return isListed ? [...x32, ...noCall] : [];
   const own = within(ranges, 0, X32_SYSCALL_BIT - 1);

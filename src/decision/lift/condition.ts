@@ -12,13 +12,15 @@ const MOST_TESTS = 40;
  * more calls than needed being taken where it is shorter and another alternative says the same.
  *
  * @param call - its name, absent for numbers that no table has
- * @returns undefined where it would take more than 40 tests
+ * @returns undefined where it would take more than 40 tests, or too much work to find them
  */
 export function wordsOf(space: Diagrams, node: Node, arch: ArchName, call: string | undefined): Words | undefined {
-  const writer = new ConditionWriter(space, arch, call);
-  const positive = writer.words(node);
-  const negative = writer.words(space.not(node));
-  return shortest([positive, negative && negated(negative)]);
+  return space.attempt(() => {
+    const writer = new ConditionWriter(space, arch, call);
+    const positive = writer.words(node);
+    const negative = writer.words(space.not(node));
+    return shortest([positive, negative && negated(negative)]);
+  });
 }
 
 class ConditionWriter {
@@ -46,6 +48,8 @@ class ConditionWriter {
     const field = new ValueField(this.#arch, this.#call, argumentAt(rank));
     const isInside = (at: Node): boolean => valueRank(space.rank(at)) === rank;
     const exits = exitsOf(space, node, isInside).filter((exit) => exit !== FALSE);
+    // Each takes a test.
+    if (exits.length > MOST_TESTS) return undefined;
     const parts: Words[] = [];
     for (const exit of exits) {
       const part = this.#part(node, exit, isInside, field);
@@ -85,6 +89,7 @@ function mapExits(space: Diagrams, node: Node, isInside: (at: Node) => boolean, 
     if (!isInside(at)) return test(at) ? TRUE : FALSE;
     const before = known.get(at);
     if (before !== undefined) return before;
+    space.count();
     const made = space.make(space.variable(at), walk(space.low(at)), walk(space.high(at)));
     known.set(at, made);
     return made;

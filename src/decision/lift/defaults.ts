@@ -1,5 +1,5 @@
 import { type ArchName, NO_CALL } from '../../facts/arches.ts';
-import { callReleases, compareReleases, syscallName } from '../../facts/syscalls.ts';
+import { callReleases, compareReleases, syscallNames, syscallNumber } from '../../facts/syscalls.ts';
 import { isPermitted } from '../actions.ts';
 import type { Diagrams, Node } from '../diagrams.ts';
 import type { Abi, NumberRange } from './abis.ts';
@@ -19,6 +19,8 @@ const OLDEST = '3.0';
 const MOST_NUMBERS = 5000;
 /** What it costs to leave so many unsaid: there is no way that says them. */
 const COST_OF_UNSAID = 1000;
+/** Of so many leaves the best default is chosen: of a program with thousands none is common. */
+const MOST_DEFAULTS = 16;
 /** What a default of its own costs an ABI. */
 const COST_OF_OWN = 3;
 /** What a number without a name costs, as a rule by number. */
@@ -30,11 +32,11 @@ const COST_OF_NAMELESS = 1.1;
  * only where numbers that no kernel has yet are permitted too: an allow-list is never turned into a deny-list.
  */
 export function bestDefaults(space: Diagrams, abis: readonly Abi[]): Defaults | undefined {
-  const leaves = new Set(abis.flatMap(({ ranges }) => ranges.map(({ node }) => node).filter((at) => space.isLeaf(at))));
+  const leaves = commonest(space, abis);
   const lasts = new Set(abis.map(({ ranges }) => lastOf(ranges).node));
   const [newest] = lasts;
   const releases = newest !== undefined && lasts.size === 1 ? releasesOf(abis) : [];
-  const ownBest = new Map(abis.map((abi) => [abi.arch, cheapestOwn(abi, leaves)]));
+  const ownBest = new Map(abis.map((abi) => [abi.arch, cheapestOwn(space, abi, leaves)]));
   let best: { cost: number; defaults: Defaults } | undefined;
   for (const node of leaves)
     for (const kernel of [undefined, ...releases]) {
@@ -44,7 +46,7 @@ export function bestDefaults(space: Diagrams, abis: readonly Abi[]): Defaults | 
       let cost = kernel === undefined ? 0 : 0.5;
       for (const abi of abis) {
         const alone = ownBest.get(abi.arch);
-        const together = costOf(abi, { default: node, ...shared });
+        const together = costOf(space, abi, { default: node, ...shared });
         if (alone && alone.cost + COST_OF_OWN < together) own.set(abi.arch, alone.node);
         cost += Math.min(together, (alone?.cost ?? Number.POSITIVE_INFINITY) + COST_OF_OWN);
       }
@@ -53,9 +55,23 @@ export function bestDefaults(space: Diagrams, abis: readonly Abi[]): Defaults | 
   return best?.defaults;
 }
 
+/** The leaves that most numbers get, and the last range of each ABI: any other leaf would leave more rules. */
+function commonest(space: Diagrams, abis: readonly Abi[]): ReadonlySet<Node> {
+  const counts = new Map<Node, number>();
+  for (const { from, to, node } of abis.flatMap(({ ranges }) => ranges))
+    if (space.isLeaf(node)) counts.set(node, (counts.get(node) ?? 0) + Math.min(to - from + 1, MOST_NUMBERS));
+  const sorted = [...counts].sort(([, left], [, right]) => right - left).map(([node]) => node);
+  const lasts = abis.map(({ ranges }) => lastOf(ranges).node).filter((node) => space.isLeaf(node));
+  return new Set([...sorted.slice(0, MOST_DEFAULTS), ...lasts]);
+}
+
 /** The leaf that, as the default of one ABI, leaves it the fewest rules. */
-function cheapestOwn(abi: Abi, leaves: Iterable<Node>): { readonly node: Node; readonly cost: number } | undefined {
-  const ways = [...leaves].map((node) => ({ node, cost: costOf(abi, { default: node }) }));
+function cheapestOwn(
+  space: Diagrams,
+  abi: Abi,
+  leaves: Iterable<Node>,
+): { readonly node: Node; readonly cost: number } | undefined {
+  const ways = [...leaves].map((node) => ({ node, cost: costOf(space, abi, { default: node }) }));
   return ways.reduce<(typeof ways)[0] | undefined>(
     (least, way) => (way.cost < (least?.cost ?? Number.POSITIVE_INFINITY) ? way : least),
     undefined,
@@ -86,9 +102,10 @@ function releasesOf(abis: readonly Abi[]): readonly string[] {
   return usable.filter((release) => compareReleases(release, OLDEST) >= 0).sort((a, b) => compareReleases(b, a));
 }
 
-function costOf({ arch, ranges }: Abi, defaults: Omit<Defaults, 'own'>): number {
+function costOf(space: Diagrams, { arch, ranges }: Abi, defaults: Omit<Defaults, 'own'>): number {
   const above = defaults.kernel === undefined ? Number.POSITIVE_INFINITY : aboveOf(arch, defaults.kernel);
   let cost = 0;
+  space.count(ranges.length);
   for (const { from, to, node } of ranges) {
     if (node !== defaults.default && from <= above) cost += costOfNumbers(arch, from, Math.min(to, above));
     if (node !== (defaults.unknown ?? defaults.default) && to > above)
@@ -99,7 +116,28 @@ function costOf({ arch, ranges }: Abi, defaults: Omit<Defaults, 'own'>): number 
 
 function costOfNumbers(arch: ArchName, from: number, to: number): number {
   if (to - from >= MOST_NUMBERS) return COST_OF_UNSAID;
-  let cost = 0;
-  for (let nr = from; nr <= to; nr += 1) cost += syscallName(arch, nr) === undefined ? COST_OF_NAMELESS : 1;
-  return cost;
+  const named = namedBelow(arch, to + 1) - namedBelow(arch, from);
+  return named + COST_OF_NAMELESS * (to - from + 1 - named);
+}
+
+const named = new Map<ArchName, readonly number[]>();
+
+/** How many numbers below a limit have a name. */
+function namedBelow(arch: ArchName, limit: number): number {
+  const numbers = named.get(arch) ?? numbersOf(arch);
+  let [low, high] = [0, numbers.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((numbers[middle] as number) < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** All numbers of an ABI that have a name, ascending. */
+function numbersOf(arch: ArchName): readonly number[] {
+  const numbers = syscallNames(arch).map((name) => syscallNumber(arch, name) as number);
+  const sorted = [...new Set(numbers)].sort((a, b) => a - b);
+  named.set(arch, sorted);
+  return sorted;
 }

@@ -34,10 +34,15 @@ export interface Lifted {
 /**
  * A policy that means what a diagram means, in few rules. It is resolved and proven equal before it is returned; what does not fit
  * the language is reported and left out.
+ *
+ * @throws {CannotTellError} when it takes more than the limits of the space
  */
 export function liftDiagram(space: Diagrams, root: Node): Lifted {
   return new Lifter(space, canonical(space, root)).lift();
 }
+
+/** What a number that is listed costs, in steps: names, rules and their text. */
+const RULE_STEPS = 100;
 
 class Lifter {
   readonly #space: Diagrams;
@@ -158,6 +163,7 @@ class Lifter {
     const rules: Rule[] = [];
     const words = ARCHES[arch].littleEndian ? node : swapWords(this.#space, node);
     for (let nr = from; nr <= to; nr += 1) {
+      this.#space.count(RULE_STEPS);
       // -1 gets bad_arch where nothing is said of it.
       if ((nr !== NO_CALL || arch !== 'x86_64') && node === withoutRule(arch, nr, defaults)) continue;
       const made = rulesOfCall(this.#space, words, arch, nr, defaults.own.get(arch) ?? defaults.default);

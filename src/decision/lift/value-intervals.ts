@@ -37,6 +37,7 @@ export function valueRanges(
 ): readonly ValueRange[] | undefined {
   const starts: { from: bigint; node: Node }[] = [];
   const walk = (at: Node, bit: number, from: bigint): boolean => {
+    space.count();
     if (space.isLeaf(at)) {
       if (starts.at(-1)?.node !== at) starts.push({ from, node: at });
       return starts.length <= 2 * most + 1;

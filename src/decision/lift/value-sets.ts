@@ -2,13 +2,22 @@ import { U32_MAX, U64_MAX } from '../../base/u64.ts';
 import type { Condition, Field } from '../../policy/model.ts';
 import { type Diagrams, FALSE, type Node, TRUE } from '../diagrams.ts';
 import type { ValueField } from './field.ts';
-import { VALUE_BITS, type ValueRange, valueBit, valueRanges, valueSupport } from './value-intervals.ts';
+import { type ValueRange, valueBit, valueRanges, valueSupport } from './value-intervals.ts';
 
 /** A condition and how much there is to read: about one for each test. */
 export interface Words {
   readonly condition: Condition;
   readonly cost: number;
 }
+
+/** Bits of a value, when they are set and when they are clear. */
+interface Bits {
+  readonly whenSet: bigint;
+  readonly whenClear: bigint;
+}
+
+const NO_BITS: Bits = { whenSet: 0n, whenClear: 0n };
+const EVERY_BIT: Bits = { whenSet: U64_MAX, whenClear: U64_MAX };
 
 /** Most ranges of values that are written as a list. */
 const MOST_RANGES = 24;
@@ -183,27 +192,28 @@ class SetWriter {
 
   /** Bits whose clearing (`set`) or setting (`clear`) leads to `exit` whatever the others are. */
   #deciding(node: Node, support: bigint, exit: Node): { set: bigint; clear: bigint } {
-    let set = 0n;
-    let clear = 0n;
-    for (let bit = 0; bit < VALUE_BITS; bit += 1) {
-      const one = 1n << BigInt(bit);
-      if ((support & one) === 0n) continue;
-      if (!this.#canMiss(node, exit, bit, 1)) clear |= one;
-      else if (!this.#canMiss(node, exit, bit, 0)) set |= one;
-    }
-    return { set, clear };
+    const { whenSet, whenClear } = this.#canMiss(node, exit);
+    const clear = support & ~whenSet;
+    return { set: support & ~whenClear & ~clear, clear };
   }
 
-  /** Whether another leaf than `exit` can be reached when a bit has a value. */
-  #canMiss(node: Node, exit: Node, bit: number, value: 0 | 1): boolean {
+  /** The bits with which another leaf than `exit` can still be reached: when they are set, when they are clear. */
+  #canMiss(node: Node, exit: Node): Bits {
     const space = this.#space;
-    const seen = new Set<Node>();
-    const walk = (at: Node): boolean => {
-      if (space.isLeaf(at)) return at !== exit;
-      if (seen.has(at)) return false;
-      seen.add(at);
-      const isKnown = valueBit(space, at) === bit;
-      return (!(isKnown && value === 1) && walk(space.low(at))) || (!(isKnown && value === 0) && walk(space.high(at)));
+    const known = new Map<Node, Bits>();
+    const walk = (at: Node): Bits => {
+      if (space.isLeaf(at)) return at === exit ? NO_BITS : EVERY_BIT;
+      const before = known.get(at);
+      if (before !== undefined) return before;
+      space.count(2);
+      const own = ~(1n << BigInt(valueBit(space, at)));
+      const [low, high] = [walk(space.low(at)), walk(space.high(at))];
+      const made = {
+        whenSet: (low.whenSet & own) | high.whenSet,
+        whenClear: low.whenClear | (high.whenClear & own),
+      };
+      known.set(at, made);
+      return made;
     };
     return walk(node);
   }
@@ -216,6 +226,7 @@ class SetWriter {
       if (space.isLeaf(at)) return at;
       const before = known.get(at);
       if (before !== undefined) return before;
+      space.count();
       const bit = BigInt(valueBit(space, at));
       const made = this.#assumeAt(at, (set >> bit) & 1n, (clear >> bit) & 1n, walk);
       known.set(at, made);
