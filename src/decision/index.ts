@@ -8,8 +8,8 @@
  */
 export { canonical, canonicalAction, combineFilters, isPermitted, permitted } from './actions.ts';
 export { CannotTellError } from './cannot-tell.ts';
-export { comparable, type Difference, differences, isSubset, type Pair, permittedOnlyByLeft } from './compare.ts';
-export { DEFAULT_LIMITS, Diagrams, FALSE, type Limits, type Node, TRUE } from './diagrams.ts';
+export { comparable, type Difference, differences, isSubset, type Pair } from './compare.ts';
+export { Diagrams, FALSE, type Limits, type Node, TRUE } from './diagrams.ts';
 export { differenceLines } from './difference-text.ts';
 export { diagramOfPolicy, type PolicyMeaning } from './from-policy.ts';
 export { diagramOfProgram } from './from-program.ts';
