@@ -135,7 +135,7 @@ async function examine(name: string, program: Program, index: number): Promise<b
   const results: Results[] = [];
   for (let number = 1; number <= most; number += 1) {
     const seen = await run(program, place, index, number);
-    results.push(joinResults(seen, { name, wantsFloor: true, earlier: results.at(-1) }));
+    results.push(joinResults({ ...seen, isWhole: true }, { name, wantsFloor: true, earlier: results.at(-1) }));
   }
   const tested: Recording[] = [];
   for (let number = 1; number <= further; number += 1) tested.push(await run(program, place, index, most + number));

@@ -1,8 +1,10 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { UsageError } from '../base/errors.ts';
+import type { Progress } from '../observe/protocol.ts';
+import { Checkpoints } from './checkpoint.ts';
 import { record } from './record.ts';
-import type { Files, Results, WrittenRecording } from './results.ts';
+import type { Files, JoinedResults, Results, Seen, WrittenRecording } from './results.ts';
 import type { Rounds } from './rounds.ts';
 import { StopRequest } from './stop-request.ts';
 
@@ -18,10 +20,12 @@ export interface RecordOptions {
   readonly floor: boolean;
   /** How often the command runs. */
   readonly rounds: Rounds;
+  /** Called while the command runs; see Progress. */
+  readonly onProgress?: (progress: Progress) => void;
 }
 
 /**
- * Records a command and writes its policy and evidence, after each run. Everything that can be refused is refused before the command runs.
+ * Records a command and writes its policy and evidence: after each run, and in a long one from time to time. Everything that can be refused is refused before the command runs.
  *
  * @throws {UsageError} `output_exists`, `cannot_write`; `record` and the parsers say the rest
  */
@@ -55,15 +59,28 @@ async function recordAgain(options: RecordOptions, earlier: WrittenRecording): P
 }
 
 async function recordOnce(
-  { command, floor }: RecordOptions,
+  { command, floor, onProgress }: RecordOptions,
   files: Files,
   earlier: Results | undefined,
 ): Promise<WrittenRecording> {
-  // What reads and writes policies is loaded while the command runs.
-  const [recording, { joinResults, writeResults }] = await Promise.all([record({ command }), results()]);
-  const joined = joinResults(recording, { name: basename(command[0] ?? ''), wantsFloor: floor, earlier });
-  writeResults(files, joined);
-  return { ...joined, ...files, recording };
+  const write = async (seen: Seen): Promise<JoinedResults> => {
+    const { joinResults, writeResults } = await results();
+    const joined = joinResults(seen, { name: basename(command[0] ?? ''), wantsFloor: floor, earlier });
+    writeResults(files, joined);
+    return joined;
+  };
+  const checkpoints = new Checkpoints(write);
+  const see = (progress: Progress): void => {
+    checkpoints.see(progress);
+    onProgress?.(progress);
+  };
+  try {
+    // What reads and writes policies is loaded while the command runs.
+    const [recording] = await Promise.all([record({ command, onProgress: see }), results()]);
+    return { ...(await write({ ...recording, isWhole: recording.error === undefined })), ...files, recording };
+  } finally {
+    checkpoints.close();
+  }
 }
 
 function filesOf({ command, output }: RecordOptions): Files {

@@ -58,7 +58,10 @@ export interface ResultOptions {
 }
 
 /** What results are made of: a recording, or what one has seen so far. */
-export type Seen = Pick<Recording, 'evidence' | 'images' | 'path' | 'error'>;
+export interface Seen extends Pick<Recording, 'evidence' | 'images' | 'path'> {
+  /** False for a run that was cut short, or that goes on: what it did not show proves nothing. */
+  readonly isWhole: boolean;
+}
 
 /** @throws {UsageError} as the parsers; undefined where there is no policy yet */
 export function readEarlier({ policyFile, evidenceFile }: Files): Results | undefined {
@@ -102,8 +105,7 @@ export function joinResults(seen: Seen, { earlier, wantsFloor, name }: ResultOpt
   const evidence = mergeEvidence(earlier?.evidence ?? [], seen.evidence);
   const added = earlier ? namesOf(evidence).filter((call) => !namesOf(earlier.evidence).includes(call)) : [];
   const isNew = earlier === undefined || new Coverage(earlier.policy).outside(wanted).length > 0;
-  // A run that was cut short proves nothing by what it did not show.
-  const history = seen.error !== undefined && !isNew ? earlier?.history : addRun(earlier?.history, isNew);
+  const history = !seen.isWhole && !isNew ? earlier?.history : addRun(earlier?.history, isNew);
   return { policy, evidence, history, floor, added };
 }
 

@@ -1,7 +1,7 @@
 import { UsageError } from '../../base/errors.ts';
 import type { Policy } from '../../policy/model.ts';
 import type { Completeness } from '../../record/completeness.ts';
-import { recordToFiles } from '../../record/files.ts';
+import { type RecordOptions, recordToFiles } from '../../record/files.ts';
 import { exitCodeOf } from '../../record/notify.ts';
 import type { WrittenRecording } from '../../record/results.ts';
 import type { Rounds } from '../../record/rounds.ts';
@@ -9,6 +9,7 @@ import type { CommandEntry } from '../command.ts';
 import { completenessLines } from '../completeness-text.ts';
 import { say, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
+import type { ProgressLines } from '../progress.ts';
 
 const EXAMPLE = `
 selkie record ./makeTheFolder                      writes makeTheFolder.yaml and makeTheFolder.evidence.json
@@ -23,6 +24,7 @@ interface Options {
   readonly force?: boolean;
   readonly runs?: string;
   readonly untilStable?: boolean;
+  readonly progress?: string;
   readonly floor: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -40,25 +42,40 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
       '--until-stable',
       'run it until a further run needs more in at most 10 % (95 % sure), or n times (default: 100)',
     )
+    .option('--progress <file>', 'a line each second on how far it is: to a file, another terminal, or /dev/stderr')
     .option('--no-floor', 'only what this run shows, not what the runtime may need in any run')
     .option('--json', 'one JSON object at the end, on stderr')
     .option('-q, --quiet', 'say nothing')
     .passThroughOptions();
   const parsed = parseWords<Options>(parser, words);
   if (!parsed) return 0;
-  const { output, merge, force, floor, json, quiet } = parsed.options;
-  const existing = force ? 'force' : merge ? 'merge' : undefined;
+  const { json, quiet, progress } = parsed.options;
+  const lines = progress === undefined ? undefined : await progressLines(progress);
   const written = await recordToFiles({
-    command: parsed.operands,
-    floor,
-    rounds: await roundsOf(parsed.options),
-    ...(output === undefined ? {} : { output }),
-    ...(existing === undefined ? {} : { existing }),
-  });
+    ...(await recordOptions(parsed.operands, parsed.options)),
+    ...(lines ? { onProgress: (seen) => lines.see(seen) } : {}),
+  }).finally(() => lines?.close());
   if (json) say(toJson(await summary(written)));
   else if (!quiet) say(await describe(written));
   if (written.recording.error) throw written.recording.error;
   return exitCodeOf(written.recording.status);
+}
+
+async function progressLines(file: string): Promise<ProgressLines> {
+  const { ProgressLines } = await import('../progress.ts');
+  return new ProgressLines(file);
+}
+
+async function recordOptions(command: readonly string[], options: Options): Promise<RecordOptions> {
+  const { output, merge, force, floor } = options;
+  const existing = force ? 'force' : merge ? 'merge' : undefined;
+  return {
+    command,
+    floor,
+    rounds: await roundsOf(options),
+    ...(output === undefined ? {} : { output }),
+    ...(existing === undefined ? {} : { existing }),
+  };
 }
 
 async function roundsOf({ runs, untilStable }: Options): Promise<Rounds> {
