@@ -4,7 +4,7 @@ import type { CommandEntry } from './command.ts';
 export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'record',
-    usage: '[-o FILE] [--merge | --force] CMD...',
+    usage: '[-o FILE] [--merge | --force] [--runs N] [--until-stable] CMD...',
     summary: 'run a command and write the policy of what it does',
     kind: 'command',
     load: () => import('./commands/record.ts'),

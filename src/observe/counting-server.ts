@@ -1,7 +1,7 @@
 import { NOTIF_OFFSET_ARCH, NOTIF_OFFSET_IP, NOTIF_OFFSET_NR, NOTIF_OFFSET_PID } from '../kernel/abi.ts';
 import type { Listener } from '../kernel/notify.ts';
 import { FastLoop } from './fast-loop.ts';
-import type { Observed } from './protocol.ts';
+import type { Observed, Progress } from './protocol.ts';
 import type { CallServer } from './receive.ts';
 import { Tally } from './tally.ts';
 
@@ -11,14 +11,14 @@ const PROGRESS_MS = 250;
 /** Counts every call and lets it through. */
 export class CountingServer implements CallServer<Observed> {
   readonly #tally: Tally;
-  readonly #tell: (calls: number) => void;
+  readonly #tell: (progress: Progress) => void;
   #isSynchronous = false;
   #listener: Listener | undefined;
   #fast: FastLoop | undefined;
   #lastProgress = 0;
 
-  /** `launcher`: see ReceiveOptions; `tell` gets the number of calls about four times a second. */
-  constructor(launcher: string, tell: (calls: number) => void) {
+  /** `launcher`: see ReceiveOptions; `tell`: see Progress. */
+  constructor(launcher: string, tell: (progress: Progress) => void) {
     this.#tally = new Tally(launcher);
     this.#tell = tell;
   }
@@ -64,8 +64,9 @@ export class CountingServer implements CallServer<Observed> {
 
   #tellProgress(): void {
     const now = Date.now();
-    if (now - this.#lastProgress < PROGRESS_MS) return;
+    // A new kind is told at once: no other call may come for long.
+    if (!this.#tally.hasFresh && now - this.#lastProgress < PROGRESS_MS) return;
     this.#lastProgress = now;
-    this.#tell(this.#tally.calls);
+    this.#tell({ calls: this.#tally.calls, fresh: this.#tally.takeFresh() });
   }
 }

@@ -22,6 +22,14 @@ export interface Observed {
   readonly isSynchronous: boolean;
 }
 
+/** What a recording tells meanwhile: at once when it sees a call of a new kind, else about four times a second while there are calls. */
+export interface Progress {
+  /** All calls so far. */
+  readonly calls: number;
+  /** Kinds of calls that were not told before, each with a count of 1. */
+  readonly fresh: readonly ExecutableCall[];
+}
+
 /** From the worker: `E` is what it tells meanwhile, `R` its result. `status` is wait4(2)'s word. */
 export type ReceiveMessage<R, E> =
   | { readonly kind: 'started'; readonly pid: number }

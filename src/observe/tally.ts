@@ -39,6 +39,7 @@ export class Tally {
   #firstImage: Image<Counts> | undefined;
   #isStarting = true;
   #launch: CallPlace | undefined;
+  #fresh: ExecutableCall[] = [];
   /** Where machine code serves what is known: told here which calls those are. */
   fastLoop: FastLoop | undefined;
 
@@ -78,7 +79,7 @@ export class Tally {
     }
     const known = image.content[phase].get(key);
     if (known !== undefined) known.count += 1;
-    else image.content[phase].set(key, { arch, nr, count: 1, ...site(tid, ip()) });
+    else this.#addKind(image, phase, key, { arch, nr, count: 1, ...site(tid, ip()) });
     if (this.#apply(tid, key)) this.fastLoop?.forgetTasks();
     else if (arch === 'x86_64' && !this.#isStarting && this.#boundary?.isPassing === false) this.#teach(tid, nr, image);
     return true;
@@ -96,6 +97,23 @@ export class Tally {
         })),
       ),
     );
+  }
+
+  /** Whether takeFresh has something to give. */
+  get hasFresh(): boolean {
+    return this.#fresh.length > 0;
+  }
+
+  /** Kinds of calls that appeared since it was asked last, counted once. */
+  takeFresh(): readonly ExecutableCall[] {
+    const fresh = this.#fresh;
+    this.#fresh = [];
+    return fresh;
+  }
+
+  #addKind({ path, content }: Image<Counts>, phase: Phase, key: number, call: CallCount): void {
+    content[phase].set(key, call);
+    this.#fresh.push({ exe: path, phase, ...call });
   }
 
   /** The next calls of this task and number are served by machine code. */
@@ -137,7 +155,7 @@ export class Tally {
     this.#boundary = findBoundary(call, arch);
     if (this.#launch === undefined) return;
     const { nr, ip } = this.#launch;
-    image.content.start.set(callKey('x86_64', nr), { arch: 'x86_64', nr, count: 1, ip });
+    this.#addKind(image, 'start', callKey('x86_64', nr), { arch: 'x86_64', nr, count: 1, ip });
   }
 }
 

@@ -1,8 +1,6 @@
 import { CountingServer } from './counting-server.ts';
-import type { ReceiveOptions } from './protocol.ts';
+import type { Observed, Progress, ReceiveOptions } from './protocol.ts';
 import { runWorker } from './run-worker.ts';
 
 /** The worker thread of a recording. */
-runWorker<ReceiveOptions, ReturnType<CountingServer['result']>, number>(
-  ({ launcher }, tell) => new CountingServer(launcher, tell),
-);
+runWorker<ReceiveOptions, Observed, Progress>(({ launcher }, tell) => new CountingServer(launcher, tell));

@@ -3,10 +3,11 @@ import { UsageError } from '../base/errors.ts';
 import { ARCH_NAMES, type ArchName } from '../facts/arches.ts';
 import { syscallName } from '../facts/syscalls.ts';
 import type { ExecutableCall } from '../observe/tally.ts';
+import type { History } from './history.ts';
 
 /**
  * Evidence: what was observed, kept beside the policy that was made of it. Text: one JSON object a line, for each executable, ABI, system
- * call, phase and condition, sorted, so that a merge reviews well.
+ * call, phase and condition, sorted, so that a merge reviews well. The first line may tell of the runs instead; see history.ts.
  */
 
 /** The first call of its kind: the address behind its instruction, and that place in a file. */
@@ -83,8 +84,9 @@ function join(a: Evidence, b: Evidence): Evidence {
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
 /** Writes evidence as text; addresses in hexadecimal. */
-export function printEvidence(lines: readonly Evidence[]): string {
-  return lines.map((line) => `${JSON.stringify({ ...line, site: printSite(line.site) })}\n`).join('');
+export function printEvidence(lines: readonly Evidence[], history?: History): string {
+  const first = history === undefined ? '' : `${JSON.stringify(history)}\n`;
+  return first + lines.map((line) => `${JSON.stringify({ ...line, site: printSite(line.site) })}\n`).join('');
 }
 
 function printSite({ address, module, offset }: Site): object {
@@ -112,28 +114,56 @@ const LINE = v.strictObject({
     offset: v.exactOptional(address),
   }),
 });
+const HISTORY = v.strictObject({
+  runs: count,
+  quiet: v.array(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
+});
 
 /**
- * Reads evidence.
+ * Reads evidence, without what the first line may tell of the runs.
  *
  * @param file - its name, for messages
  * @throws {UsageError} with file and line
  */
 export function parseEvidence(text: string, file: string): readonly Evidence[] {
   const lines = text.split('\n');
-  return lines.flatMap((line, index) => (line.trim() === '' ? [] : [parseLine(line, `${file}:${index + 1}`)]));
+  return lines.flatMap((line, index) => {
+    if (line.trim() === '') return [];
+    const place = `${file}:${index + 1}`;
+    const value = parseJson(line, place);
+    return isHistory(value) ? [] : [checked(LINE, value, place)];
+  });
 }
 
-function parseLine(line: string, place: string): Evidence {
-  let value: unknown;
+/**
+ * Reads what the first line tells of the runs. Without it only their number is known, by the call that was seen in the most of them.
+ *
+ * @param file - its name, for messages
+ * @returns undefined where there is no evidence at all
+ * @throws {UsageError} as parseEvidence
+ */
+export function parseHistory(text: string, file: string): History | undefined {
+  const first = text.split('\n', 1)[0] ?? '';
+  const value = first.trim() === '' ? undefined : parseJson(first, `${file}:1`);
+  if (isHistory(value)) return checked(HISTORY, value, `${file}:1`);
+  const runs = Math.max(0, ...parseEvidence(text, file).map((line) => line.runs));
+  return runs === 0 ? undefined : { runs, quiet: [0] };
+}
+
+const isHistory = (value: unknown): boolean => typeof value === 'object' && value !== null && 'quiet' in value;
+
+function parseJson(line: string, place: string): unknown {
   try {
-    value = JSON.parse(line);
+    return JSON.parse(line);
   } catch (cause) {
     throw new UsageError('bad_evidence', `${place}: Cannot read evidence: not a JSON object: record it again`, {
       cause,
     });
   }
-  const result = v.safeParse(LINE, value);
+}
+
+function checked<T>(shape: v.GenericSchema<unknown, T>, value: unknown, place: string): T {
+  const result = v.safeParse(shape, value);
   if (result.success) return result.output;
   const [issue] = result.issues;
   throw new UsageError(

@@ -1,8 +1,12 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { UsageError } from '../base/errors.ts';
+import type { Progress } from '../observe/protocol.ts';
+import { Checkpoints } from './checkpoint.ts';
 import { record } from './record.ts';
-import type { Files, WrittenRecording } from './results.ts';
+import type { Files, JoinedResults, Results, Seen, WrittenRecording } from './results.ts';
+import type { Rounds } from './rounds.ts';
+import { StopRequest } from './stop-request.ts';
 
 /** A recording and its two files: the policy, and the evidence that it was made of. */
 
@@ -14,10 +18,14 @@ export interface RecordOptions {
   readonly existing?: 'merge' | 'force';
   /** False: only what was seen. */
   readonly floor: boolean;
+  /** How often the command runs. */
+  readonly rounds: Rounds;
+  /** Called while the command runs; see Progress. */
+  readonly onProgress?: (progress: Progress) => void;
 }
 
 /**
- * Records a command and writes its policy and evidence. Everything that can be refused is refused before the command runs.
+ * Records a command and writes its policy and evidence: after each run, and in a long one from time to time. Everything that can be refused is refused before the command runs.
  *
  * @throws {UsageError} `output_exists`, `cannot_write`; `record` and the parsers say the rest
  */
@@ -26,13 +34,54 @@ export async function recordToFiles(options: RecordOptions): Promise<WrittenReco
   if (options.existing === undefined) refuseExisting(files);
   requireWritable(files.policyFile);
   const earlier = options.existing === 'merge' ? (await results()).readEarlier(files) : undefined;
-  const { command } = options;
-  // What reads and writes policies is loaded while the command runs.
-  const [recording, { writeResults }] = await Promise.all([record({ command }), results()]);
-  return writeResults(recording, { ...files, name: basename(command[0] ?? ''), wantsFloor: options.floor, earlier });
+  if (options.rounds.most === 1) return recordOnce(options, files, earlier);
+  const stop = new StopRequest();
+  try {
+    let written = await recordOnce(options, files, earlier);
+    const { wantsMore } = await rounds();
+    for (let done = 1; !stop.isMade && wantsMore(written, done, options.rounds); done += 1)
+      written = await recordAgain(options, written);
+    return written;
+  } finally {
+    stop.close();
+  }
 }
 
 const results = () => import('./results.ts');
+const rounds = () => import('./rounds.ts');
+
+async function recordAgain(options: RecordOptions, earlier: WrittenRecording): Promise<WrittenRecording> {
+  const { policyFile, evidenceFile } = earlier;
+  const later = await recordOnce(options, { policyFile, evidenceFile }, earlier);
+  const added = [...new Set([...earlier.added, ...later.added])];
+  const { joinRounds } = await rounds();
+  return { ...later, added, recording: joinRounds(earlier.recording, later.recording) };
+}
+
+async function recordOnce(
+  { command, floor, onProgress }: RecordOptions,
+  files: Files,
+  earlier: Results | undefined,
+): Promise<WrittenRecording> {
+  const write = async (seen: Seen): Promise<JoinedResults> => {
+    const { joinResults, writeResults } = await results();
+    const joined = joinResults(seen, { name: basename(command[0] ?? ''), wantsFloor: floor, earlier });
+    writeResults(files, joined);
+    return joined;
+  };
+  const checkpoints = new Checkpoints(write);
+  const see = (progress: Progress): void => {
+    checkpoints.see(progress);
+    onProgress?.(progress);
+  };
+  try {
+    // What reads and writes policies is loaded while the command runs.
+    const [recording] = await Promise.all([record({ command, onProgress: see }), results()]);
+    return { ...(await write({ ...recording, isWhole: recording.error === undefined })), ...files, recording };
+  } finally {
+    checkpoints.close();
+  }
+}
 
 function filesOf({ command, output }: RecordOptions): Files {
   const policyFile = output ?? `./${basename(command[0] ?? '')}.yaml`;

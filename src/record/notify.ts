@@ -1,4 +1,4 @@
-import type { Observed } from '../observe/protocol.ts';
+import type { Observed, Progress } from '../observe/protocol.ts';
 import { type ExitStatus, superviseCommand } from '../observe/session.ts';
 
 export { type ExitStatus, exitCodeOf } from '../observe/session.ts';
@@ -8,8 +8,8 @@ export { type ExitStatus, exitCodeOf } from '../observe/session.ts';
 export interface ObserveOptions {
   /** The command and its arguments; the first word is searched in PATH. */
   readonly command: readonly string[];
-  /** Called about four times a second with the number of calls so far. */
-  readonly onProgress?: (calls: number) => void;
+  /** Called meanwhile; see Progress. */
+  readonly onProgress?: (progress: Progress) => void;
 }
 
 export interface Observation extends Observed {
@@ -28,7 +28,7 @@ const NOTHING: Observed = { calls: 0, boundary: 'exec', results: [], isSynchrono
  * @throws as superviseCommand
  */
 export async function observeCommand({ command, onProgress }: ObserveOptions): Promise<Observation> {
-  const supervised = await superviseCommand<Observed, number>({
+  const supervised = await superviseCommand<Observed, Progress>({
     command,
     worker: 'record',
     purpose: 'record',

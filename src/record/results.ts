@@ -5,7 +5,9 @@ import { mergePolicies } from '../policy/merge.ts';
 import type { Policy } from '../policy/model.ts';
 import { parsePolicy } from '../policy/parse.ts';
 import { printPolicy } from '../policy/print.ts';
-import { type Evidence, mergeEvidence, parseEvidence, printEvidence } from './evidence.ts';
+import { Coverage } from './coverage.ts';
+import { type Evidence, mergeEvidence, parseEvidence, parseHistory, printEvidence } from './evidence.ts';
+import { addRun, type History } from './history.ts';
 import type { Recording } from './record.ts';
 import {
   type Floor,
@@ -27,37 +29,46 @@ export interface Files {
   readonly evidenceFile: string;
 }
 
-export interface WrittenRecording extends Files {
-  readonly recording: Recording;
+/** What all runs so far amount to. */
+export interface Results {
   readonly policy: Policy;
+  readonly evidence: readonly Evidence[];
+  /** Absent: no run came to its end yet. */
+  readonly history: History | undefined;
+}
+
+/** Earlier results with those of a run. */
+export interface JoinedResults extends Results {
   /** Absent: no runtime that Selkie knows a floor for, or none wanted. */
   readonly floor: Floor | undefined;
   /** Calls that earlier runs had not shown; only where there are such. */
   readonly added: readonly string[];
 }
 
-/** What earlier runs left. */
-export interface Earlier {
-  readonly policy: Policy;
-  readonly evidence: readonly Evidence[];
+export interface WrittenRecording extends Files, JoinedResults {
+  readonly recording: Recording;
 }
 
-export interface ResultOptions extends Files {
+export interface ResultOptions {
   /** The policy's name. */
   readonly name: string;
   /** False: only what was seen. */
   readonly wantsFloor: boolean;
-  readonly earlier: Earlier | undefined;
+  readonly earlier: Results | undefined;
+}
+
+/** What results are made of: a recording, or what one has seen so far. */
+export interface Seen extends Pick<Recording, 'evidence' | 'images' | 'path'> {
+  /** False for a run that was cut short, or that goes on: what it did not show proves nothing. */
+  readonly isWhole: boolean;
 }
 
 /** @throws {UsageError} as the parsers; undefined where there is no policy yet */
-export function readEarlier({ policyFile, evidenceFile }: Files): Earlier | undefined {
+export function readEarlier({ policyFile, evidenceFile }: Files): Results | undefined {
   if (!existsSync(policyFile)) return undefined;
   const policy = parsePolicy(readText(policyFile), { file: policyFile });
-  const evidence = existsSync(evidenceFile)
-    ? parseEvidence(readText(evidenceFile, LARGEST_EVIDENCE), evidenceFile)
-    : [];
-  return { policy, evidence };
+  const text = existsSync(evidenceFile) ? readText(evidenceFile, LARGEST_EVIDENCE) : '';
+  return { policy, evidence: parseEvidence(text, evidenceFile), history: parseHistory(text, evidenceFile) };
 }
 
 function readText(file: string, largest?: number): string {
@@ -69,27 +80,37 @@ function readText(file: string, largest?: number): string {
   }
 }
 
-/** Writes both files, joined with what was there. @throws {UsageError} `cannot_write` */
-export function writeResults(recording: Recording, options: ResultOptions): WrittenRecording {
-  const { policyFile, evidenceFile, earlier, wantsFloor } = options;
-  const floors = wantsFloor ? floorsOf(recording) : new Map<string, Floor | undefined>();
+/** Writes both files. @throws {UsageError} `cannot_write` */
+export function writeResults({ policyFile, evidenceFile }: Files, { policy, evidence, history }: Results): void {
+  writeFileAtomically(evidenceFile, printEvidence(evidence, history));
+  writeFileAtomically(policyFile, printPolicy(policy));
+}
+
+/**
+ * Joins a run with what earlier ones left.
+ *
+ * @throws {PolicyError} the two policies contradict each other
+ */
+export function joinResults(seen: Seen, { earlier, wantsFloor, name }: ResultOptions): JoinedResults {
+  const floors = wantsFloor ? floorsOf(seen) : new Map<string, Floor | undefined>();
   const floor = joinFloors([...floors.values()]);
-  const fresh = policyFromEvidence(withoutRingsOfNode(recording.evidence, floors), {
-    name: options.name,
+  const wanted = withoutRingsOfNode(seen.evidence, floors);
+  const fresh = policyFromEvidence(wanted, {
+    name,
     kernel: releaseOf(release()),
-    implied: impliedCalls(recording.evidence, floors),
+    implied: impliedCalls(seen.evidence, floors),
     ...(wantsFloor ? { floor: floor ?? 'none' } : {}),
   });
   const policy = earlier ? mergePolicies(earlier.policy, fresh) : fresh;
-  const evidence = mergeEvidence(earlier?.evidence ?? [], recording.evidence);
-  writeFileAtomically(evidenceFile, printEvidence(evidence));
-  writeFileAtomically(policyFile, printPolicy(policy));
-  const added = earlier ? namesOf(evidence).filter((name) => !namesOf(earlier.evidence).includes(name)) : [];
-  return { recording, policy, policyFile, evidenceFile, floor, added };
+  const evidence = mergeEvidence(earlier?.evidence ?? [], seen.evidence);
+  const added = earlier ? namesOf(evidence).filter((call) => !namesOf(earlier.evidence).includes(call)) : [];
+  const isNew = earlier === undefined || new Coverage(earlier.policy).outside(wanted).length > 0;
+  const history = !seen.isWhole && !isNew ? earlier?.history : addRun(earlier?.history, isNew);
+  return { policy, evidence, history, floor, added };
 }
 
 /** Of all that ran, by their files as far as they are still there; the file that was executed stands for one in memory only. */
-function floorsOf({ images, path }: Recording): ReadonlyMap<string, Floor | undefined> {
+function floorsOf({ images, path }: Seen): ReadonlyMap<string, Floor | undefined> {
   const files = [...new Set([...images, path])];
   return new Map(
     files.map((file) => {

@@ -277,7 +277,7 @@ test('a fault on the way kills the target and all it started, and what was seen 
   const begin = Date.now();
   const seen = await observeCommand({
     command: ['sh', '-c', 'sleep 7304 & while :; do ls / > /dev/null; done'],
-    onProgress: (calls) => {
+    onProgress: ({ calls }) => {
       if (calls > 100) throw new Error('a fault');
     },
   });

@@ -1,8 +1,8 @@
 import { ARCHES } from '../../facts/arches.ts';
+import { FAMILIES, type Family, WIDE_ENDINGS } from '../../facts/siblings.ts';
 import type { Abi } from '../abi.ts';
 import type { Found, LintRule } from '../finding.ts';
 import { denies } from '../outcomes.ts';
-import { FAMILIES, type Family, WIDE_ENDINGS } from '../siblings.ts';
 import { eachAbi, listed, type Stance } from '../stance.ts';
 
 /** Calls that do what a refused or narrowed one does. */
@@ -11,7 +11,7 @@ export const siblingOpen: LintRule = {
   severity: 'warning',
   why: 'another call does the same, so that the one that is refused or narrowed stops nobody',
   todo: 'treat all calls of the family alike; where a sibling has its flags in memory, answer it with ENOSYS',
-  source: 'man pages of section 2, line by line in src/audit/siblings.ts',
+  source: 'man pages of section 2, line by line in src/facts/siblings.ts',
   judge: (subject) =>
     eachAbi(subject, (abi, stance) =>
       [...FAMILIES, ...wideFamilies(abi)].flatMap((family) => judge(family, abi, stance)),

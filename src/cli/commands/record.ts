@@ -1,21 +1,30 @@
+import { UsageError } from '../../base/errors.ts';
 import type { Policy } from '../../policy/model.ts';
-import { recordToFiles } from '../../record/files.ts';
+import type { Completeness } from '../../record/completeness.ts';
+import { type RecordOptions, recordToFiles } from '../../record/files.ts';
 import { exitCodeOf } from '../../record/notify.ts';
 import type { WrittenRecording } from '../../record/results.ts';
+import type { Rounds } from '../../record/rounds.ts';
 import type { CommandEntry } from '../command.ts';
+import { completenessLines } from '../completeness-text.ts';
 import { say, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
+import type { ProgressLines } from '../progress.ts';
 
 const EXAMPLE = `
 selkie record ./makeTheFolder                      writes makeTheFolder.yaml and makeTheFolder.evidence.json
 selkie record -o web.yaml ./server -listen :8080   stop it with Ctrl-C: what was seen is written
 selkie record --merge ./makeTheFolder other input  adds what another run shows
+selkie record --runs 20 ./makeTheFolder            runs it 20 times, and says how likely the next run needs more
 `;
 
 interface Options {
   readonly output?: string;
   readonly merge?: boolean;
   readonly force?: boolean;
+  readonly runs?: string;
+  readonly untilStable?: boolean;
+  readonly progress?: string;
   readonly floor: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -28,24 +37,53 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
     .option('-o, --output <file>', 'the policy to write (default: ./BASENAME.yaml); the evidence goes beside it')
     .option('--merge', 'add to files that exist')
     .option('--force', 'replace files that exist')
+    .option('--runs <n>', 'run the command n times')
+    .option(
+      '--until-stable',
+      'run it until a further run needs more in at most 10 % (95 % sure), or n times (default: 100)',
+    )
+    .option('--progress <file>', 'a line each second on how far it is: to a file, another terminal, or /dev/stderr')
     .option('--no-floor', 'only what this run shows, not what the runtime may need in any run')
     .option('--json', 'one JSON object at the end, on stderr')
     .option('-q, --quiet', 'say nothing')
     .passThroughOptions();
   const parsed = parseWords<Options>(parser, words);
   if (!parsed) return 0;
-  const { output, merge, force, floor, json, quiet } = parsed.options;
-  const existing = force ? 'force' : merge ? 'merge' : undefined;
+  const { json, quiet, progress } = parsed.options;
+  const lines = progress === undefined ? undefined : await progressLines(progress);
   const written = await recordToFiles({
-    command: parsed.operands,
-    floor,
-    ...(output === undefined ? {} : { output }),
-    ...(existing === undefined ? {} : { existing }),
-  });
+    ...(await recordOptions(parsed.operands, parsed.options)),
+    ...(lines ? { onProgress: (seen) => lines.see(seen) } : {}),
+  }).finally(() => lines?.close());
   if (json) say(toJson(await summary(written)));
   else if (!quiet) say(await describe(written));
   if (written.recording.error) throw written.recording.error;
   return exitCodeOf(written.recording.status);
+}
+
+async function progressLines(file: string): Promise<ProgressLines> {
+  const { ProgressLines } = await import('../progress.ts');
+  return new ProgressLines(file);
+}
+
+async function recordOptions(command: readonly string[], options: Options): Promise<RecordOptions> {
+  const { output, merge, force, floor } = options;
+  const existing = force ? 'force' : merge ? 'merge' : undefined;
+  return {
+    command,
+    floor,
+    rounds: await roundsOf(options),
+    ...(output === undefined ? {} : { output }),
+    ...(existing === undefined ? {} : { existing }),
+  };
+}
+
+async function roundsOf({ runs, untilStable }: Options): Promise<Rounds> {
+  if (runs !== undefined && !/^[1-9]\d{0,5}$/.test(runs))
+    throw new UsageError('bad_usage', `Cannot record '${runs}' runs: wanted a number from 1 to 999999`);
+  if (!untilStable) return { most: Number(runs ?? 1) };
+  const { STABLE_BOUND, STABLE_MOST } = await import('../../record/rounds.ts');
+  return { most: Number(runs ?? STABLE_MOST), bound: STABLE_BOUND };
 }
 
 function programNames({ recording }: WrittenRecording): Set<string> {
@@ -76,7 +114,13 @@ async function summary(written: WrittenRecording): Promise<object> {
     permitted,
     start,
     added,
+    completeness: await judge(written),
   };
+}
+
+async function judge({ policy, evidence, history }: WrittenRecording): Promise<Completeness | null> {
+  const { completenessOf } = await import('../../record/completeness.ts');
+  return history ? completenessOf(policy, evidence, history) : null;
 }
 
 async function describe(written: WrittenRecording): Promise<string> {
@@ -92,7 +136,8 @@ async function describe(written: WrittenRecording): Promise<string> {
   }
   if (added.length > 0) lines.push(`  new in this run: ${added.join(' ')}`);
   lines.push(`  ${permitted.length} permitted in all; start-up needs ${start.length}, which seal leaves out`);
-  lines.push('  not known: errors, signals, other inputs. Run it again with --merge.');
+  const completeness = await judge(written);
+  if (completeness) lines.push(...completenessLines(completeness));
   if (policy.syscalls.length > 0) lines.push(`  next: selkie seal -p ${policyFile} ${recording.path}`);
   return lines.join('\n');
 }
