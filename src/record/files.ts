@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { UsageError } from '../base/errors.ts';
+import type { Backend } from './backend.ts';
 import { record } from './record.ts';
 import type { Files, WrittenRecording } from './results.ts';
 
@@ -14,6 +15,8 @@ export interface RecordOptions {
   readonly existing?: 'merge' | 'force';
   /** False: only what was seen. */
   readonly floor: boolean;
+  /** Absent: `auto`. */
+  readonly backend?: Backend;
 }
 
 /**
@@ -26,9 +29,9 @@ export async function recordToFiles(options: RecordOptions): Promise<WrittenReco
   if (options.existing === undefined) refuseExisting(files);
   requireWritable(files.policyFile);
   const earlier = options.existing === 'merge' ? (await results()).readEarlier(files) : undefined;
-  const { command } = options;
+  const { command, backend = 'auto' } = options;
   // What reads and writes policies is loaded while the command runs.
-  const [recording, { writeResults }] = await Promise.all([record({ command }), results()]);
+  const [recording, { writeResults }] = await Promise.all([record({ command, backend }), results()]);
   return writeResults(recording, { ...files, name: basename(command[0] ?? ''), wantsFloor: options.floor, earlier });
 }
 

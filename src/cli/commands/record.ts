@@ -1,4 +1,5 @@
 import type { Policy } from '../../policy/model.ts';
+import { parseBackend } from '../../record/backend.ts';
 import { recordToFiles } from '../../record/files.ts';
 import { exitCodeOf } from '../../record/notify.ts';
 import type { WrittenRecording } from '../../record/results.ts';
@@ -17,6 +18,7 @@ interface Options {
   readonly merge?: boolean;
   readonly force?: boolean;
   readonly floor: boolean;
+  readonly backend: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -29,16 +31,18 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
     .option('--merge', 'add to files that exist')
     .option('--force', 'replace files that exist')
     .option('--no-floor', 'only what this run shows, not what the runtime may need in any run')
+    .option('--backend <name>', 'who sees the calls: notify needs no rights, ebpf needs root', 'auto')
     .option('--json', 'one JSON object at the end, on stderr')
     .option('-q, --quiet', 'say nothing')
     .passThroughOptions();
   const parsed = parseWords<Options>(parser, words);
   if (!parsed) return 0;
-  const { output, merge, force, floor, json, quiet } = parsed.options;
+  const { output, merge, force, floor, backend, json, quiet } = parsed.options;
   const existing = force ? 'force' : merge ? 'merge' : undefined;
   const written = await recordToFiles({
     command: parsed.operands,
     floor,
+    backend: parseBackend(backend),
     ...(output === undefined ? {} : { output }),
     ...(existing === undefined ? {} : { existing }),
   });
@@ -70,6 +74,7 @@ async function summary(written: WrittenRecording): Promise<object> {
     status: recording.status,
     calls: recording.calls,
     boundary: recording.boundary,
+    backend: recording.backend,
     executables: recording.images,
     runtime: floor?.runtime ?? null,
     recorded: [...programNames(written)].sort(),
@@ -90,6 +95,7 @@ async function describe(written: WrittenRecording): Promise<string> {
     const sets = floor.sets.map((name) => `@${name}`).join(' and ');
     lines.push(`  + ${more} from ${sets} for what this run did not show (threads, memory, signals, timers, ...)`);
   }
+  if (recording.reason) lines.push(`  by ${recording.backend}: ${recording.reason}`);
   if (added.length > 0) lines.push(`  new in this run: ${added.join(' ')}`);
   lines.push(`  ${permitted.length} permitted in all; start-up needs ${start.length}, which seal leaves out`);
   lines.push('  not known: errors, signals, other inputs. Run it again with --merge.');
