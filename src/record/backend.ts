@@ -26,7 +26,7 @@ export interface BackendObservation extends Observation {
  * @throws as observeCommand or traceAndObserve; `auto`: as observeCommand where neither works
  */
 export async function observeBy(backend: Backend, options: ObserveOptions): Promise<BackendObservation> {
-  if (backend === 'ebpf') return byEbpf(options);
+  if (backend === 'ebpf' || options.running !== undefined) return byEbpf(options);
   try {
     return { ...(await observeCommand(options)), backend: 'notify' };
   } catch (error) {

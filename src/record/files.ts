@@ -17,6 +17,8 @@ export interface RecordOptions {
   readonly floor: boolean;
   /** Absent: `auto`. */
   readonly backend?: Backend;
+  /** See ObserveOptions. */
+  readonly running?: { readonly pid: number; readonly children: boolean };
 }
 
 /**
@@ -29,9 +31,12 @@ export async function recordToFiles(options: RecordOptions): Promise<WrittenReco
   if (options.existing === undefined) refuseExisting(files);
   requireWritable(files.policyFile);
   const earlier = options.existing === 'merge' ? (await results()).readEarlier(files) : undefined;
-  const { command, backend = 'auto' } = options;
+  const { command, backend = 'auto', running } = options;
   // What reads and writes policies is loaded while the command runs.
-  const [recording, { writeResults }] = await Promise.all([record({ command, backend }), results()]);
+  const [recording, { writeResults }] = await Promise.all([
+    record({ command, backend, ...(running && { running }) }),
+    results(),
+  ]);
   return writeResults(recording, { ...files, name: basename(command[0] ?? ''), wantsFloor: options.floor, earlier });
 }
 

@@ -165,3 +165,25 @@ test('when Selkie is killed the command goes on, and nothing stays in the kernel
   assert.equal(programs(), before);
   assert.ok(existsSync(done));
 });
+
+test('a running process is observed from outside: its threads, and with --children what it starts', {
+  skip,
+}, async () => {
+  const body =
+    'pthread_t t; for (;;) { pthread_create(&t, 0, run, 0); pthread_join(t, 0); if (!fork()) { syscall(39); _exit(0); } wait(0); usleep(1000); }';
+  const file = compileC(folder, 'running', `${HEAD}int main(void) { ${body} }`, ['-pthread', '-w']);
+  for (const children of [[], ['--children']]) {
+    const process_ = spawn(file, { stdio: 'ignore' });
+    const policy = join(folder, `pid-${children.length}.yaml`);
+    const words = [SELKIE, 'record', '-q', '--pid', String(process_.pid), ...children, '-o', policy];
+    const selkie = spawn(process.execPath, words, { stdio: 'ignore' });
+    setTimeout(() => selkie.kill('SIGINT'), 1200);
+    assert.equal(await new Promise((resolve) => selkie.once('exit', resolve)), 0);
+    assert.equal(process_.exitCode, null);
+    process_.kill('SIGKILL');
+    const evidence = parseEvidence(readFileSync(policy.replace('.yaml', '.evidence.json'), 'utf8'), 'evidence');
+    const numbers = new Set(evidence.map(({ nr }) => nr));
+    assert.ok(numbers.has(110) && evidence.every(({ exe, phase }) => exe === file && phase === 'program'));
+    assert.equal(numbers.has(39), children.length > 0);
+  }
+});

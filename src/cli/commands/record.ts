@@ -1,6 +1,8 @@
+import { UsageError } from '../../base/errors.ts';
+import { executableOf } from '../../kernel/process.ts';
 import type { Policy } from '../../policy/model.ts';
 import { parseBackend } from '../../record/backend.ts';
-import { recordToFiles } from '../../record/files.ts';
+import { type RecordOptions, recordToFiles } from '../../record/files.ts';
 import { exitCodeOf } from '../../record/notify.ts';
 import type { WrittenRecording } from '../../record/results.ts';
 import type { CommandEntry } from '../command.ts';
@@ -19,6 +21,8 @@ interface Options {
   readonly force?: boolean;
   readonly floor: boolean;
   readonly backend: string;
+  readonly pid?: string;
+  readonly children?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -26,12 +30,14 @@ interface Options {
 /** `selkie record CMD...`: exits as the command did. */
 export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
   const parser = commandParser(entry, EXAMPLE)
-    .argument('<cmd...>', 'the command with its arguments')
+    .argument('[cmd...]', 'the command with its arguments')
     .option('-o, --output <file>', 'the policy to write (default: ./BASENAME.yaml); the evidence goes beside it')
     .option('--merge', 'add to files that exist')
     .option('--force', 'replace files that exist')
     .option('--no-floor', 'only what this run shows, not what the runtime may need in any run')
     .option('--backend <name>', 'who sees the calls: notify needs no rights, ebpf needs root', 'auto')
+    .option('--pid <pid>', 'a process that runs already, until it ends or Ctrl-C (ebpf)')
+    .option('--children', 'with --pid: and what it starts from now on')
     .option('--json', 'one JSON object at the end, on stderr')
     .option('-q, --quiet', 'say nothing')
     .passThroughOptions();
@@ -40,7 +46,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   const { output, merge, force, floor, backend, json, quiet } = parsed.options;
   const existing = force ? 'force' : merge ? 'merge' : undefined;
   const written = await recordToFiles({
-    command: parsed.operands,
+    ...target(parsed.operands, parsed.options),
     floor,
     backend: parseBackend(backend),
     ...(output === undefined ? {} : { output }),
@@ -50,6 +56,20 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   else if (!quiet) say(await describe(written));
   if (written.recording.error) throw written.recording.error;
   return exitCodeOf(written.recording.status);
+}
+
+/** What is recorded; a process is named by its executable. @throws {UsageError} `usage` neither or both, or no such process */
+function target(
+  command: readonly string[],
+  { pid, children = false }: Options,
+): Pick<RecordOptions, 'command' | 'running'> {
+  if ((pid === undefined) === (command.length === 0))
+    throw new UsageError('usage', 'Cannot record: wanted a command or --pid: see selkie record --help');
+  if (pid === undefined) return { command };
+  const path = /^[1-9]\d*$/.test(pid) ? executableOf(Number(pid)) : undefined;
+  if (path === undefined)
+    throw new UsageError('no_process', `Cannot record process '${pid}': there is no such process`);
+  return { command: [path], running: { pid: Number(pid), children } };
 }
 
 function programNames({ recording }: WrittenRecording): Set<string> {
