@@ -46,6 +46,11 @@ export function raiseEvent(fd: number): void {
   trySyscall(NR.write, fd, one, 8);
 }
 
+/** Sends one byte, which says "go on". */
+export function sendByte(socket: number): void {
+  mustSyscall('write', 'let the command begin', NR.write, socket, Buffer.from([1]), 1);
+}
+
 /** A message of a unix socket: its bytes, and the descriptor that came with it. */
 export interface Message {
   readonly bytes: Uint8Array;

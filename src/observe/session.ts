@@ -50,6 +50,12 @@ export function exitCodeOf(status: ExitStatus): number {
   return 'code' in status ? status.code : 128 + status.signal;
 }
 
+/** wait4(2)'s word of a process that has ended: low seven bits a signal, else the code in the second byte. */
+export function exitStatusOf(word: number): ExitStatus {
+  const signal = word & 0x7f;
+  return signal === 0 ? { code: (word >> 8) & 0xff } : { signal };
+}
+
 /**
  * Runs a command under a filter whose notifications a worker serves, until the last process that it started is gone. The command has our
  * terminal, process group, descriptors, signal mask and environment. Nothing of it outlives us.
@@ -139,15 +145,14 @@ class Session<R, E> {
     else this.#changed(message.pid, message.status, message.execErrno);
   }
 
-  /** wait4(2): 0x..7f stopped, 0xffff continued, low seven bits a signal, else the code in the second byte. */
+  /** wait4(2): 0x..7f stopped, 0xffff continued; see exitStatusOf. */
   #changed(pid: number, status: number, execErrno: number): void {
     if (status === 0xffff) return;
     if ((status & 0xff) === 0x7f) {
       this.#relay.targetStopped(() => isStopped(pid));
       return;
     }
-    const signal = status & 0x7f;
-    this.#status = signal === 0 ? { code: (status >> 8) & 0xff } : { signal };
+    this.#status = exitStatusOf(status);
     this.#execErrno = execErrno;
     this.#relay.targetGone();
   }
@@ -227,7 +232,8 @@ function refusal(errno: number, purpose: string): UnsupportedError {
 }
 
 const ENOENT = 2;
-function execFailure(word: string, errno: number): CommandError {
+/** What went wrong where execve(2) gave an errno. */
+export function execFailure(word: string, errno: number): CommandError {
   const exitCode = errno === ENOENT ? 127 : 126;
   return new CommandError('command_not_executable', exitCode, `Cannot run '${word}': execve: ${errnoName(errno)}`);
 }

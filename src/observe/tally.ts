@@ -30,6 +30,8 @@ type Counts = { readonly [K in Phase]: Map<number, CallCount> } & { readonly fas
 export interface ExecutableCall extends CallCount {
   readonly exe: string;
   readonly phase: Phase;
+  /** Errors that it returned; absent where the backend does not see results. */
+  readonly errnos?: readonly number[];
 }
 
 export class Tally {

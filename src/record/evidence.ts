@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { UsageError } from '../base/errors.ts';
 import { ARCH_NAMES, type ArchName } from '../facts/arches.ts';
+import { errnoName } from '../facts/errnos.ts';
 import { syscallName } from '../facts/syscalls.ts';
 import type { ExecutableCall } from '../observe/tally.ts';
 import type { History } from './history.ts';
@@ -32,12 +33,14 @@ export interface Evidence {
   readonly runs: number;
   readonly count: number;
   readonly site: Site;
+  /** Names of the errors that it returned, sorted; absent where the backend does not see results. */
+  readonly errnos?: readonly string[];
 }
 
 /** Turns what one run showed into evidence, sorted. */
 export function evidenceOf(results: readonly ExecutableCall[]): readonly Evidence[] {
   return sorted(
-    results.map(({ exe, arch, nr, phase, count, ip, module, offset }) => {
+    results.map(({ exe, arch, nr, phase, count, ip, module, offset, errnos }) => {
       const name = syscallName(arch, nr);
       const site = { address: ip, ...(module !== undefined && { module }), ...(offset !== undefined && { offset }) };
       return {
@@ -50,6 +53,7 @@ export function evidenceOf(results: readonly ExecutableCall[]): readonly Evidenc
         runs: 1,
         count,
         site,
+        ...(errnos !== undefined && { errnos: errnos.map((errno) => errnoName(arch, errno) ?? `${errno}`).sort() }),
       };
     }),
   );
@@ -78,7 +82,12 @@ export function mergeEvidence(...lists: readonly (readonly Evidence[])[]): reado
 }
 
 function join(a: Evidence, b: Evidence): Evidence {
-  return { ...a, runs: a.runs + b.runs, count: a.count + b.count, site: lesserSite(a.site, b.site) };
+  const errnos = a.errnos || b.errnos ? { errnos: unionOf(a.errnos, b.errnos) } : {};
+  return { ...a, runs: a.runs + b.runs, count: a.count + b.count, site: lesserSite(a.site, b.site), ...errnos };
+}
+
+function unionOf(a: readonly string[] = [], b: readonly string[] = []): readonly string[] {
+  return [...new Set([...a, ...b])].sort();
 }
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
@@ -113,6 +122,7 @@ const LINE = v.strictObject({
     module: v.exactOptional(v.string()),
     offset: v.exactOptional(address),
   }),
+  errnos: v.exactOptional(v.array(v.string())),
 });
 const HISTORY = v.strictObject({
   runs: count,

@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import type { Progress } from '../observe/protocol.ts';
+import type { Backend } from './backend.ts';
 import { Checkpoints } from './checkpoint.ts';
 import { record } from './record.ts';
 import type { Files, JoinedResults, Results, Seen, WrittenRecording } from './results.ts';
@@ -22,6 +23,10 @@ export interface RecordOptions {
   readonly rounds: Rounds;
   /** Called while the command runs; see Progress. */
   readonly onProgress?: (progress: Progress) => void;
+  /** Absent: `auto`. */
+  readonly backend?: Backend;
+  /** See ObserveOptions. */
+  readonly running?: { readonly pid: number; readonly children: boolean };
 }
 
 /**
@@ -59,7 +64,7 @@ async function recordAgain(options: RecordOptions, earlier: WrittenRecording): P
 }
 
 async function recordOnce(
-  { command, floor, onProgress }: RecordOptions,
+  { command, floor, onProgress, backend = 'auto', running }: RecordOptions,
   files: Files,
   earlier: Results | undefined,
 ): Promise<WrittenRecording> {
@@ -76,7 +81,10 @@ async function recordOnce(
   };
   try {
     // What reads and writes policies is loaded while the command runs.
-    const [recording] = await Promise.all([record({ command, onProgress: see }), results()]);
+    const [recording] = await Promise.all([
+      record({ command, backend, onProgress: see, ...(running && { running }) }),
+      results(),
+    ]);
     return { ...(await write({ ...recording, isWhole: recording.error === undefined })), ...files, recording };
   } finally {
     checkpoints.close();

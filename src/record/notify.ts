@@ -10,6 +10,8 @@ export interface ObserveOptions {
   readonly command: readonly string[];
   /** Called meanwhile; see Progress. */
   readonly onProgress?: (progress: Progress) => void;
+  /** Instead of running the command, which only names it: a process that runs already, with or without what it starts. Needs eBPF. */
+  readonly running?: { readonly pid: number; readonly children: boolean };
 }
 
 export interface Observation extends Observed {

@@ -1,5 +1,6 @@
+import { type Backend, observeBy } from './backend.ts';
 import type { Evidence } from './evidence.ts';
-import { type ExitStatus, type ObserveOptions, observeCommand } from './notify.ts';
+import type { ExitStatus, ObserveOptions } from './notify.ts';
 
 /** One recording: what a command and all it started called. */
 
@@ -16,20 +17,28 @@ export interface Recording {
   readonly path: string;
   /** Something of Selkie's own failed: the command was killed, and the evidence ends there. */
   readonly error: Error | undefined;
+  readonly backend: Exclude<Backend, 'auto'>;
+  /** Why the backend is not the one that `auto` prefers; absent where it is. */
+  readonly reason?: string;
+}
+
+export interface RecordingOptions extends ObserveOptions {
+  /** Absent: `auto`. */
+  readonly backend?: Backend;
 }
 
 /**
  * Runs a command and records its system calls. It has our terminal, process group, descriptors, signals and environment; its exit status is
  * in the result.
  *
- * @throws as observeCommand
+ * @throws as observeBy
  * @example
  * const { evidence, status } = await record({ command: ['ls', '-l'] });
  */
-export async function record(options: ObserveOptions): Promise<Recording> {
+export async function record({ backend = 'auto', ...options }: RecordingOptions): Promise<Recording> {
   // The tables of names are loaded while the command runs.
-  const [observation, { evidenceOf }] = await Promise.all([observeCommand(options), import('./evidence.ts')]);
-  const { results, status, boundary, calls, path, error } = observation;
+  const [observation, { evidenceOf }] = await Promise.all([observeBy(backend, options), import('./evidence.ts')]);
+  const { results, isSynchronous: _, ...rest } = observation;
   const images = [...new Set(results.map(({ exe }) => exe))];
-  return { status, evidence: evidenceOf(results), boundary, calls, images, path, error };
+  return { ...rest, evidence: evidenceOf(results), images };
 }

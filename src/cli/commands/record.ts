@@ -1,5 +1,7 @@
 import { UsageError } from '../../base/errors.ts';
+import { executableOf } from '../../kernel/process.ts';
 import type { Policy } from '../../policy/model.ts';
+import { parseBackend } from '../../record/backend.ts';
 import type { Completeness } from '../../record/completeness.ts';
 import { type RecordOptions, recordToFiles } from '../../record/files.ts';
 import { exitCodeOf } from '../../record/notify.ts';
@@ -26,6 +28,9 @@ interface Options {
   readonly untilStable?: boolean;
   readonly progress?: string;
   readonly floor: boolean;
+  readonly backend: string;
+  readonly pid?: string;
+  readonly children?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -33,7 +38,7 @@ interface Options {
 /** `selkie record CMD...`: exits as the command did. */
 export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
   const parser = commandParser(entry, EXAMPLE)
-    .argument('<cmd...>', 'the command with its arguments')
+    .argument('[cmd...]', 'the command with its arguments')
     .option('-o, --output <file>', 'the policy to write (default: ./BASENAME.yaml); the evidence goes beside it')
     .option('--merge', 'add to files that exist')
     .option('--force', 'replace files that exist')
@@ -44,6 +49,9 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
     )
     .option('--progress <file>', 'a line each second on how far it is: to a file, another terminal, or /dev/stderr')
     .option('--no-floor', 'only what this run shows, not what the runtime may need in any run')
+    .option('--backend <name>', 'who sees the calls: notify needs no rights, ebpf needs root', 'auto')
+    .option('--pid <pid>', 'a process that runs already, until it ends or Ctrl-C (ebpf)')
+    .option('--children', 'with --pid: and what it starts from now on')
     .option('--json', 'one JSON object at the end, on stderr')
     .option('-q, --quiet', 'say nothing')
     .passThroughOptions();
@@ -67,23 +75,43 @@ async function progressLines(file: string): Promise<ProgressLines> {
 }
 
 async function recordOptions(command: readonly string[], options: Options): Promise<RecordOptions> {
-  const { output, merge, force, floor } = options;
+  const { output, merge, force, floor, backend } = options;
   const existing = force ? 'force' : merge ? 'merge' : undefined;
   return {
-    command,
+    ...target(command, options),
     floor,
+    backend: parseBackend(backend),
     rounds: await roundsOf(options),
     ...(output === undefined ? {} : { output }),
     ...(existing === undefined ? {} : { existing }),
   };
 }
 
-async function roundsOf({ runs, untilStable }: Options): Promise<Rounds> {
+async function roundsOf({ runs, untilStable, pid }: Options): Promise<Rounds> {
+  if (pid !== undefined && (runs !== undefined || untilStable))
+    throw new UsageError(
+      'bad_usage',
+      'Cannot record a running process several times: leave --runs and --until-stable out',
+    );
   if (runs !== undefined && !/^[1-9]\d{0,5}$/.test(runs))
     throw new UsageError('bad_usage', `Cannot record '${runs}' runs: wanted a number from 1 to 999999`);
   if (!untilStable) return { most: Number(runs ?? 1) };
   const { STABLE_BOUND, STABLE_MOST } = await import('../../record/rounds.ts');
   return { most: Number(runs ?? STABLE_MOST), bound: STABLE_BOUND };
+}
+
+/** What is recorded; a process is named by its executable. @throws {UsageError} `usage` neither or both, or no such process */
+function target(
+  command: readonly string[],
+  { pid, children = false }: Options,
+): Pick<RecordOptions, 'command' | 'running'> {
+  if ((pid === undefined) === (command.length === 0))
+    throw new UsageError('usage', 'Cannot record: wanted a command or --pid: see selkie record --help');
+  if (pid === undefined) return { command };
+  const path = /^[1-9]\d*$/.test(pid) ? executableOf(Number(pid)) : undefined;
+  if (path === undefined)
+    throw new UsageError('no_process', `Cannot record process '${pid}': there is no such process`);
+  return { command: [path], running: { pid: Number(pid), children } };
 }
 
 function programNames({ recording }: WrittenRecording): Set<string> {
@@ -108,6 +136,7 @@ async function summary(written: WrittenRecording): Promise<object> {
     status: recording.status,
     calls: recording.calls,
     boundary: recording.boundary,
+    backend: recording.backend,
     executables: recording.images,
     runtime: floor?.runtime ?? null,
     recorded: [...programNames(written)].sort(),
@@ -134,6 +163,7 @@ async function describe(written: WrittenRecording): Promise<string> {
     const sets = floor.sets.map((name) => `@${name}`).join(' and ');
     lines.push(`  + ${more} from ${sets} for what this run did not show (threads, memory, signals, timers, ...)`);
   }
+  if (recording.reason) lines.push(`  by ${recording.backend}: ${recording.reason}`);
   if (added.length > 0) lines.push(`  new in this run: ${added.join(' ')}`);
   lines.push(`  ${permitted.length} permitted in all; start-up needs ${start.length}, which seal leaves out`);
   const completeness = await judge(written);

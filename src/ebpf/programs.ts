@@ -1,0 +1,180 @@
+import { EbpfAssembler } from './assembler.ts';
+import type { Btf } from './btf.ts';
+import { ANY, countLost, currentProcess, HELPER, lookUp, NO_EXIST, update } from './helpers.ts';
+import { emitImage } from './image.ts';
+import { COMPAT, COUNT, COUNT_KEY, FOLLOW, IN_PROGRAM, type Maps, PROCESS } from './layout.ts';
+
+/**
+ * The programs that observe system calls. Those of tracepoints have BTF types (BPF_TRACE_RAW_TP): pointers of their arguments are read
+ * directly. Which executable a process runs is noted when it is forked and executed, so that a call costs two look-ups.
+ */
+
+/** Where programs are attached: tracepoints by name, and the entry of the command's program. */
+export type TracepointName =
+  | 'sys_enter'
+  | 'sys_exit'
+  | 'sched_process_fork'
+  | 'sched_process_exec'
+  | 'sched_process_exit';
+
+/** A cgroup of version 2: its id, and how many levels below the root it is. */
+export interface CgroupScope {
+  readonly id: bigint;
+  readonly level: number;
+}
+
+const PID = -4;
+const KEY = -16;
+const VALUE = -64;
+const SLOT = -68;
+
+/** Argument `index` of a tracepoint; r6 holds the context. */
+const argument = (code: EbpfAssembler, register: 'r1' | 'r6' | 'r7' | 'r8', index: number): EbpfAssembler =>
+  code.load(64, register, 'r6', 8 * index);
+
+/** Builds the program of every tracepoint. `cgroup`: what is executed in it is observed as well. */
+export function tracingPrograms(
+  btf: Btf,
+  maps: Maps,
+  cgroup: CgroupScope | undefined,
+): ReadonlyMap<TracepointName, Uint8Array> {
+  return new Map<TracepointName, Uint8Array>([
+    ['sched_process_fork', forkProgram(btf, maps)],
+    ['sched_process_exec', execProgram(btf, maps, cgroup)],
+    ['sched_process_exit', exitProgram(btf, maps)],
+    ['sys_exit', sysExitProgram(btf, maps)],
+    ['sys_enter', sysEnterProgram(btf, maps)],
+  ]);
+}
+
+/** The key of the call at KEY, with the image and flags of the process in r0; the number is in r7. Processes without an image go `out`. */
+function emitKey(code: EbpfAssembler, btf: Btf): void {
+  code.load(32, 'r1', 'r0', PROCESS.image).jumpIf('eq', 'r1', 0, 'out');
+  code.load(32, 'r8', 'r0', PROCESS.flags).alu('and', 'r8', IN_PROGRAM);
+  code.store(32, 'r10', KEY + COUNT_KEY.image, 'r1').store(32, 'r10', KEY + COUNT_KEY.nr, 'r7');
+  code.call(HELPER.get_current_task_btf).load(32, 'r0', 'r0', btf.offset('task_struct', 'thread_info', 'status'));
+  code
+    .alu('and', 'r0', COMPAT)
+    .alu('or', 'r0', 'r8')
+    .store(32, 'r10', KEY + COUNT_KEY.bits, 'r0');
+}
+
+/** sys_enter(struct pt_regs *regs, long id) */
+function sysEnterProgram(btf: Btf, maps: Maps): Uint8Array {
+  const code = new EbpfAssembler().mov('r6', 'r1');
+  currentProcess(code, PID);
+  lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');
+  argument(code, 'r7', 1);
+  emitKey(code, btf);
+  lookUp(code, maps.counts, KEY).jumpIf('eq', 'r0', 0, 'first').label('again');
+  code.mov('r1', 1).atomic('add', 'r0', COUNT.count, 'r1').jump('out');
+  code.label('first');
+  for (let offset = 0; offset < COUNT.size; offset += 8) code.store(64, 'r10', VALUE + offset, 0);
+  code.store(64, 'r10', VALUE + COUNT.count, 1);
+  argument(code, 'r1', 0)
+    .load(64, 'r1', 'r1', btf.offset('pt_regs', 'ip'))
+    .store(64, 'r10', VALUE + COUNT.ip, 'r1');
+  code.call(HELPER.get_current_pid_tgid).store(32, 'r10', VALUE + COUNT.tid, 'r0');
+  code.mov('r3', 'r10').alu('add', 'r3', VALUE);
+  update(code, maps.counts, KEY, NO_EXIST).jumpIf('eq', 'r0', 0, 'out');
+  // Another thread was first, or the map is full.
+  lookUp(code, maps.counts, KEY).jumpIf('ne', 'r0', 0, 'again');
+  countLost(code, maps.globals, SLOT, 'out');
+  return code.label('out').mov('r0', 0).exit().assemble();
+}
+
+/** sys_exit(struct pt_regs *regs, long ret): notes errors; what the kernel keeps to itself (ERESTARTSYS and above) is none. */
+function sysExitProgram(btf: Btf, maps: Maps): Uint8Array {
+  const code = new EbpfAssembler().mov('r6', 'r1');
+  argument(code, 'r8', 1).mov('r9', 0).alu('sub', 'r9', 'r8').jumpIf('sle', 'r9', 0, 'out');
+  code.jumpIf('gt', 'r9', COUNT.largestErrno, 'out');
+  currentProcess(code, PID);
+  lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');
+  argument(code, 'r1', 0).load(32, 'r7', 'r1', btf.offset('pt_regs', 'orig_ax'));
+  emitKey(code, btf);
+  lookUp(code, maps.counts, KEY).jumpIf('eq', 'r0', 0, 'out');
+  code
+    .mov('r1', 'r9')
+    .alu('rsh', 'r1', 6)
+    .alu('lsh', 'r1', 3)
+    .alu('add', 'r0', 'r1')
+    .load(64, 'r2', 'r0', COUNT.errnos);
+  code.mov('r1', 1).alu('and', 'r9', 63).alu('lsh', 'r1', 'r9').jumpIf('set', 'r2', 'r1', 'out');
+  code.atomic('or', 'r0', COUNT.errnos, 'r1');
+  return code.label('out').mov('r0', 0).exit().assemble();
+}
+
+/** sched_process_fork(struct task_struct *parent, struct task_struct *child): comes before the child runs. */
+function forkProgram(btf: Btf, maps: Maps): Uint8Array {
+  const code = new EbpfAssembler().mov('r6', 'r1');
+  argument(code, 'r7', 1).load(32, 'r8', 'r7', btf.offset('task_struct', 'tgid'));
+  // A thread: its process is known.
+  code.load(32, 'r1', 'r7', btf.offset('task_struct', 'pid')).jumpIf('ne', 'r1', 'r8', 'out');
+  currentProcess(code, PID);
+  lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');
+  code.load(32, 'r1', 'r0', PROCESS.flags).mov('r2', 'r1').alu('and', 'r2', FOLLOW).jumpIf('eq', 'r2', 0, 'out');
+  code.alu('or', 'r1', IN_PROGRAM).store(32, 'r10', KEY + PROCESS.flags, 'r1');
+  code
+    .load(32, 'r1', 'r0', PROCESS.image)
+    .store(32, 'r10', KEY + PROCESS.image, 'r1')
+    .store(32, 'r10', PID, 'r8');
+  code.mov('r3', 'r10').alu('add', 'r3', KEY);
+  update(code, maps.processes, PID, ANY).jumpIf('eq', 'r0', 0, 'out');
+  countLost(code, maps.globals, SLOT, 'out');
+  return code.label('out').mov('r0', 0).exit().assemble();
+}
+
+/** sched_process_exec(struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm): the new program has not run yet. */
+function execProgram(btf: Btf, maps: Maps, cgroup: CgroupScope | undefined): Uint8Array {
+  const FLAGS = -24;
+  const code = new EbpfAssembler().mov('r6', 'r1');
+  currentProcess(code, PID);
+  lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, cgroup ? 'unknown' : 'out');
+  code.load(32, 'r1', 'r0', PROCESS.flags).load(32, 'r2', 'r0', PROCESS.image);
+  // Only the first program of the command has a start-up of its own.
+  code.jumpIf('eq', 'r2', 0, 'flags').alu('or', 'r1', IN_PROGRAM).label('flags').store(32, 'r10', FLAGS, 'r1');
+  if (cgroup) emitCgroup(code, cgroup, FLAGS);
+  argument(code, 'r8', 2).load(64, 'r6', 'r8', btf.offset('linux_binprm', 'file'));
+  emitImage(code, btf, maps, 'image');
+  code.label('image').jumpIf('eq', 'r7', 0, 'out');
+  code.store(32, 'r10', KEY + PROCESS.image, 'r7').load(32, 'r1', 'r10', FLAGS);
+  code
+    .store(32, 'r10', KEY + PROCESS.flags, 'r1')
+    .mov('r3', 'r10')
+    .alu('add', 'r3', KEY);
+  update(code, maps.processes, PID, ANY).jumpIf('eq', 'r0', 0, 'out');
+  countLost(code, maps.globals, SLOT, 'out');
+  return code.label('out').mov('r0', 0).exit().assemble();
+}
+
+/** A process that is not observed executes something: it is from now on where it is in the cgroup, or below. */
+function emitCgroup(code: EbpfAssembler, { id, level }: CgroupScope, flags: number): void {
+  code.jump('known').label('unknown').mov('r1', level).call(HELPER.get_current_ancestor_cgroup_id);
+  code.mov('r1', Number(BigInt.asIntN(32, id >> 32n))).alu('lsh', 'r1', 32);
+  code
+    .mov('r2', Number(BigInt.asIntN(32, id)))
+    .alu('lsh', 'r2', 32)
+    .alu('rsh', 'r2', 32)
+    .alu('or', 'r1', 'r2');
+  code
+    .jumpIf('ne', 'r0', 'r1', 'out')
+    .store(32, 'r10', flags, IN_PROGRAM | FOLLOW)
+    .label('known');
+}
+
+/** sched_process_exit(struct task_struct *task): the last thread of a process ends it. */
+function exitProgram(btf: Btf, maps: Maps): Uint8Array {
+  const code = new EbpfAssembler().mov('r6', 'r1');
+  argument(code, 'r7', 0).load(64, 'r1', 'r7', btf.offset('task_struct', 'signal'));
+  code.load(32, 'r1', 'r1', btf.offset('signal_struct', 'live', 'counter')).jumpIf('ne', 'r1', 0, 'out');
+  currentProcess(code, PID).loadMap('r1', maps.processes).mov('r2', 'r10').alu('add', 'r2', PID);
+  return code.call(HELPER.map_delete_elem).label('out').mov('r0', 0).exit().assemble();
+}
+
+/** For a uprobe at the entry of the command's program: start-up is over. */
+export function entryProgram(maps: Maps): Uint8Array {
+  const code = currentProcess(new EbpfAssembler(), PID);
+  lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');
+  code.load(32, 'r1', 'r0', PROCESS.flags).alu('or', 'r1', IN_PROGRAM).store(32, 'r0', PROCESS.flags, 'r1');
+  return code.label('out').mov('r0', 0).exit().assemble();
+}

@@ -1,0 +1,132 @@
+import { realpathSync } from 'node:fs';
+import { constants } from 'node:os';
+import { isatty } from 'node:tty';
+import { waiterElf } from '../elf/stubs/waiter-x86-64.ts';
+import { findExecutable } from '../kernel/command.ts';
+import { closeDescriptor, inheritedDescriptors } from '../kernel/descriptors.ts';
+import { kill, processStatus } from '../kernel/process.ts';
+import { memoryFile, reap, receiveMessage, sendByte, socketPair, spawnBlocked } from '../kernel/spawn.ts';
+import { type EntryPoint, entryPointOfCommand } from './entry-point.ts';
+import type { Observed } from './protocol.ts';
+import { type ExitStatus, execFailure, exitStatusOf, type Supervised } from './session.ts';
+import type { ExecutableCall } from './tally.ts';
+import { Tracer } from './tracer.ts';
+
+/** A command that is observed by eBPF: it is our child, nothing of it waits for us, and it goes on where we end. */
+
+/** How long the maps are left alone: first calls of processes that are gone by then have an address only. */
+const READ_MS = 20;
+/** How late the end of the command may be seen. */
+const WAIT_MS = 2;
+
+/** The execve by which the command began, as arch/x86/entry/syscalls/syscall_64.tbl has it. */
+const EXECVE = 59;
+const WAITER_NAME = 'selkie-waiter';
+
+/**
+ * Runs a command and counts all system calls of it and its descendants, until the last of them is gone; or, when it is gone itself, until
+ * SIGINT or SIGTERM.
+ *
+ * @throws {UnsupportedError} no eBPF here; nothing was started
+ * @throws {CommandError} as superviseCommand
+ */
+export async function traceCommand(
+  command: readonly string[],
+  onProgress: (calls: number) => void,
+): Promise<Supervised<Observed>> {
+  const [word = ''] = command;
+  const path = findExecutable(word);
+  const descriptors = inheritedDescriptors();
+  const tracer = new Tracer();
+  const [ours, theirs] = socketPair();
+  try {
+    const pid = startWaiter({ path, argv: command }, theirs, descriptors);
+    const entry = entryPointOfCommand(path);
+    const isWatched = tracer.observeLaunch(pid, entry);
+    sendByte(ours);
+    const status = await follow(pid, tracer, onProgress);
+    const [errno] = receiveMessage(ours)?.bytes ?? [];
+    if (errno !== undefined) throw execFailure(word, errno);
+    return { observed: observedBy(tracer, isWatched ? entry : undefined), status, path, error: tracer.loss };
+  } finally {
+    closeDescriptor(ours);
+    tracer.close();
+  }
+}
+
+/** Waits for the command and what it leaves behind; SIGINT of a terminal reaches the command without us. */
+async function follow(pid: number, tracer: Tracer, onProgress: (calls: number) => void): Promise<ExitStatus> {
+  let status: ExitStatus | undefined;
+  let isAsked = false;
+  const signals = passSignals(pid, () => {
+    isAsked = true;
+    return status === undefined;
+  });
+  try {
+    for (let nextRead = 0; ; await pause(WAIT_MS)) {
+      const word = status === undefined ? reap(pid) : undefined;
+      if (word !== undefined) status = exitStatusOf(word);
+      const isOver = status !== undefined && (isAsked || !tracer.hasProcesses);
+      if (isOver || Date.now() >= nextRead) onProgress(tracer.read());
+      if (Date.now() >= nextRead) nextRead = Date.now() + READ_MS;
+      if (isOver && status !== undefined) return status;
+    }
+  } finally {
+    signals.close();
+  }
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const PASSED = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Passes signals on to the command; those of a terminal it has got itself. `isWanted` is told of each, and says whether the command lives. */
+function passSignals(pid: number, isWanted: () => boolean): { close(): void } {
+  const hear = (name: NodeJS.Signals, signal: number): void => {
+    const isOfTerminal = name !== 'SIGTERM' && isatty(0);
+    if (isWanted() && !isOfTerminal) kill(pid, signal);
+  };
+  const handlers = PASSED.map((name) => [name, () => hear(name, constants.signals[name])] as const);
+  for (const [name, handler] of handlers) process.on(name, handler);
+  return {
+    close: () => {
+      for (const [name, handler] of handlers) process.off(name, handler);
+    },
+  };
+}
+
+function observedBy(tracer: Tracer, entry: EntryPoint | undefined): Observed {
+  const results = tracer.results();
+  const first = tracer.firstImage;
+  // Something else than the entry's file began (binfmt_misc): rather too much is the program's than too little.
+  const hasEntry = entry !== undefined && first === pathOf(entry.path);
+  const phased = hasEntry ? results : results.map((call): ExecutableCall => ({ ...call, phase: 'program' }));
+  const launch: readonly ExecutableCall[] =
+    first === undefined ? [] : [{ exe: first, phase: 'start', arch: 'x86_64', nr: EXECVE, count: 1, ip: 0n }];
+  const all = [...launch, ...phased];
+  const calls = all.reduce((sum, { count }) => sum + count, 0);
+  return { calls, boundary: hasEntry ? 'entry' : 'exec', results: all, isSynchronous: false };
+}
+
+function pathOf(file: string): string | undefined {
+  try {
+    return realpathSync(file);
+  } catch {
+    return undefined;
+  }
+}
+
+function startWaiter(
+  target: { readonly path: string; readonly argv: readonly string[] },
+  socket: number,
+  descriptors: readonly number[],
+): number {
+  const blocked = processStatus('self')?.blocked ?? 0n;
+  const file = memoryFile(WAITER_NAME, waiterElf({ target, socket, blocked }));
+  try {
+    return spawnBlocked({ path: `/proc/self/fd/${file}`, argv: [WAITER_NAME], descriptors: [...descriptors, socket] });
+  } finally {
+    closeDescriptor(file);
+    closeDescriptor(socket);
+  }
+}

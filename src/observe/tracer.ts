@@ -1,0 +1,177 @@
+import { readFileSync } from 'node:fs';
+import { SelkieError, UnsupportedError } from '../base/errors.ts';
+import { Btf } from '../ebpf/btf.ts';
+import { COUNT, COUNT_KEY, FOLLOW, GLOBALS, IMAGE, IMAGE_KEY, IN_PROGRAM, PROCESS, ROOM } from '../ebpf/layout.ts';
+import { type CgroupScope, entryProgram, tracingPrograms } from '../ebpf/programs.ts';
+import {
+  attachTracepoint,
+  attachUprobe,
+  createMap,
+  isEmptyMap,
+  loadProgram,
+  MAP_ARRAY,
+  MAP_HASH,
+  type MapShape,
+  readMap,
+  setElement,
+} from '../kernel/bpf.ts';
+import { closeDescriptor } from '../kernel/descriptors.ts';
+import { executableOf } from '../kernel/process.ts';
+import type { EntryPoint } from './entry-point.ts';
+import type { ExecutableCall } from './tally.ts';
+import { TracedCalls } from './traced-calls.ts';
+
+/** eBPF programs on the tracepoints of system calls, while it is open: what the processes call that it is told to observe. */
+
+const SHAPES = {
+  processes: { name: 'processes', type: MAP_HASH, key: 4, value: PROCESS.size, entries: ROOM.processes },
+  counts: { name: 'counts', type: MAP_HASH, key: COUNT_KEY.size, value: COUNT.size, entries: ROOM.counts },
+  images: { name: 'images', type: MAP_HASH, key: IMAGE_KEY.size, value: IMAGE.size, entries: ROOM.images },
+  globals: { name: 'globals', type: MAP_ARRAY, key: 4, value: GLOBALS.size, entries: 1 },
+  scratch: { name: 'scratch', type: MAP_ARRAY, key: 4, value: IMAGE.size, entries: 1 },
+} as const satisfies { readonly [name: string]: MapShape };
+
+const BTF_FILE = '/sys/kernel/btf/vmlinux';
+const UPROBE_TYPE_FILE = '/sys/bus/event_source/devices/uprobe/type';
+/** Numbers of images that the programs have not seen executed; theirs count from 1. */
+const FIRST_IMAGE = 1;
+const FIRST_OWN_IMAGE = 0x8000_0000;
+
+export class Tracer {
+  readonly #fds: number[] = [];
+  readonly #maps: { readonly [K in keyof typeof SHAPES]: number };
+  readonly #calls = new TracedCalls();
+  #nextImage = FIRST_OWN_IMAGE;
+  #entryProgram: number | undefined;
+
+  /**
+   * Loads and attaches the programs.
+   *
+   * @param cgroup - what is executed there is observed as well
+   * @throws {UnsupportedError} no rights, no BTF, or a kernel before 5.12; {SyscallError}
+   */
+  constructor(cgroup?: CgroupScope) {
+    try {
+      const map = (shape: MapShape) => this.#keep(createMap(shape));
+      this.#maps = {
+        processes: map(SHAPES.processes),
+        counts: map(SHAPES.counts),
+        images: map(SHAPES.images),
+        globals: map(SHAPES.globals),
+        scratch: map(SHAPES.scratch),
+      };
+      this.#attach(cgroup);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Nothing of it stays in the kernel. */
+  close(): void {
+    for (const fd of this.#fds.reverse()) closeDescriptor(fd);
+    this.#fds.length = 0;
+  }
+
+  /**
+   * Observes a process that will execute the command, from then on. Its start-up ends at its entry point where that can be watched.
+   *
+   * @returns whether it can
+   */
+  observeLaunch(pid: number, entry: EntryPoint | undefined): boolean {
+    const isWatched = entry !== undefined && this.#watchEntry(pid, entry);
+    this.#setProcess(pid, 0, FOLLOW | (isWatched ? 0 : IN_PROGRAM));
+    return isWatched;
+  }
+
+  /** Observes a process that runs, with all its threads, from now on; `follow`: and all that it starts. @returns its executable */
+  observeRunning(pid: number, follow: boolean): string | undefined {
+    const path = executableOf(pid);
+    if (path === undefined) return undefined;
+    const image = this.#nextImage;
+    this.#nextImage += 1;
+    this.#calls.nameImage(image, path);
+    this.#setProcess(pid, image, IN_PROGRAM | (follow ? FOLLOW : 0));
+    return path;
+  }
+
+  /** Whether a process that is observed lives. */
+  get hasProcesses(): boolean {
+    return !isEmptyMap(this.#maps.processes, 4);
+  }
+
+  /** Reads the maps, and looks up where first calls came from while their processes live. @returns all calls so far */
+  read(): number {
+    this.#calls.addImages(readMap(this.#maps.images, SHAPES.images));
+    return this.#calls.update(readMap(this.#maps.counts, SHAPES.counts));
+  }
+
+  /** What `read` has read. */
+  results(): readonly ExecutableCall[] {
+    return this.#calls.results();
+  }
+
+  /** The path of what was executed first. */
+  get firstImage(): string | undefined {
+    return this.#calls.pathOf(FIRST_IMAGE);
+  }
+
+  /** Undefined while the maps have had room for everything. */
+  get loss(): SelkieError | undefined {
+    const lost = readMap(this.#maps.globals, SHAPES.globals).values.readBigUInt64LE(GLOBALS.lost);
+    if (lost === 0n) return undefined;
+    const { processes, counts, images } = ROOM;
+    const room = `${processes} processes, ${counts} kinds of calls and ${images} executables`;
+    const problem = `Cannot record all: ${lost} calls or processes found no room: wanted at most ${room} at a time`;
+    return new SelkieError('incomplete', `${problem}: record less, or with --backend notify`);
+  }
+
+  #attach(cgroup: CgroupScope | undefined): void {
+    const btf = readBtf();
+    for (const [name, code] of tracingPrograms(btf, this.#maps, cgroup)) {
+      const program = this.#keep(loadProgram({ name, code, tracepoint: btf.typedef(`btf_trace_${name}`) }));
+      this.#keep(attachTracepoint(program, name));
+    }
+    this.#entryProgram = this.#keep(loadProgram({ name: 'entry', code: entryProgram(this.#maps) }));
+  }
+
+  #watchEntry(pid: number, { path, offset }: EntryPoint): boolean {
+    const type = Number(readText(UPROBE_TYPE_FILE) ?? Number.NaN);
+    if (Number.isNaN(type) || this.#entryProgram === undefined) return false;
+    const event = attachUprobe(this.#entryProgram, { type, pid, path, offset });
+    if (event !== undefined) this.#keep(event);
+    return event !== undefined;
+  }
+
+  #setProcess(pid: number, image: number, flags: number): void {
+    const key = Buffer.alloc(4);
+    key.writeUInt32LE(pid);
+    const value = Buffer.alloc(PROCESS.size);
+    value.writeUInt32LE(image, PROCESS.image);
+    value.writeUInt32LE(flags, PROCESS.flags);
+    setElement(this.#maps.processes, key, value);
+  }
+
+  #keep(fd: number): number {
+    this.#fds.push(fd);
+    return fd;
+  }
+}
+
+function readBtf(): Btf {
+  try {
+    return new Btf(readFileSync(BTF_FILE));
+  } catch (cause) {
+    if (cause instanceof UnsupportedError) throw cause;
+    const wanted = 'wanted a kernel with CONFIG_DEBUG_INFO_BTF: use --backend notify';
+    throw new UnsupportedError('eBPF', `Cannot read the kernel's types: ${BTF_FILE}: ${wanted}`, '5.12', { cause });
+  }
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return undefined;
+  }
+}

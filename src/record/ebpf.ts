@@ -1,0 +1,19 @@
+import { traceCommand } from '../observe/traced-command.ts';
+import { traceProcess } from '../observe/traced-process.ts';
+import type { Observation, ObserveOptions } from './notify.ts';
+
+/** The recorder that costs least, where Selkie may load eBPF programs: see observe/tracer.ts. */
+
+/**
+ * Runs a command, or watches a running process, and observes all system calls of it and its descendants, until the last of them is gone.
+ *
+ * @throws as traceCommand
+ */
+export async function traceAndObserve({ command, onProgress, running }: ObserveOptions): Promise<Observation> {
+  if (running !== undefined) {
+    const { observed, ...rest } = await traceProcess(running.pid, running.children);
+    return { ...observed, ...rest };
+  }
+  const { observed, status, path, error } = await traceCommand(command, (calls) => onProgress?.({ calls, fresh: [] }));
+  return { ...observed, status, path, error };
+}

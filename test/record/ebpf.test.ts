@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parseEvidence } from '../../src/record/evidence.ts';
+import { temporaryFolder } from '../support/folders.ts';
+import { compileC } from '../support/programs.ts';
+import { SELKIE } from '../support/selkie.ts';
+import { cannotCompile } from '../support/tools.ts';
+
+const folder = temporaryFolder();
+chmodSync(folder, 0o777);
+const skip =
+  process.getuid?.() === 0 && existsSync('/sys/kernel/btf/vmlinux') ? false : 'eBPF needs root and a kernel with BTF';
+
+let runs = 0;
+function record(backend: string, command: readonly string[], prefix: readonly string[] = []) {
+  runs += 1;
+  const policy = join(folder, `run-${runs}.yaml`);
+  const words = [
+    ...prefix,
+    process.execPath,
+    SELKIE,
+    'record',
+    '--json',
+    '--backend',
+    backend,
+    '-o',
+    policy,
+    ...command,
+  ];
+  const result = spawnSync(words[0] ?? '', words.slice(1), {
+    encoding: 'utf8',
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+  });
+  const file = policy.replace('.yaml', '.evidence.json');
+  const evidence = existsSync(file) ? parseEvidence(readFileSync(file, 'utf8'), file) : [];
+  return { ...result, policy, evidence };
+}
+
+/** What both backends must agree on: executable, phase, ABI, number, and how often. */
+const seenBy = (backend: string, command: readonly string[], isCounted: boolean): readonly string[] =>
+  record(backend, command).evidence.map(({ exe, phase, arch, nr, count }) =>
+    [exe, phase, arch, nr, isCounted ? count : ''].join(' '),
+  );
+
+const HEAD = `#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+static volatile int hits; static void hit(int s) { hits += s; }
+static void *run(void *p) { for (int i = 0; i < 100; i++) syscall(110); return p; }
+`;
+/** Programs, their compiler flags, and whether every count is the same in every run. */
+const VICTIMS: { readonly [name: string]: readonly [body: string, flags: readonly string[], isCounted: boolean] } = {
+  static: ['for (int i = 0; i < 1000; i++) syscall(110);', ['-static'], true],
+  threads: [
+    'pthread_t t[4]; for (int i = 0; i < 4; i++) pthread_create(t + i, 0, run, 0); for (int i = 0; i < 4; i++) pthread_join(t[i], 0);',
+    ['-pthread'],
+    false,
+  ],
+  tree: ['for (int i = 0; i < 3; i++) fork(); syscall(39); while (wait(0) > 0);', [], true],
+  chain: ['execl("/bin/sh", "sh", "-c", "exec env true", (char *)0);', [], true],
+  failing: ['execl("/nowhere", "x", (char *)0); chdir("/nowhere");', [], true],
+  vfork: ['if (!vfork()) { execl("/bin/true", "true", (char *)0); _exit(1); } wait(0);', [], true],
+  int80: ['long r; __asm__ volatile("int $0x80" : "=a"(r) : "a"(20));', [], true],
+  x32: ['syscall(0x40000000 + 39); syscall(0x40000000 + 110);', [], true],
+  unknown: ['syscall(4000); syscall(0x7ff);', [], true],
+  signals: ['signal(SIGUSR1, hit); for (int i = 0; i < 50; i++) raise(SIGUSR1);', [], true],
+  alarm: ['struct sigaction a = {.sa_handler = hit}; sigaction(SIGALRM, &a, 0); alarm(1); pause();', [], true],
+  daemon: ['if (fork()) _exit(0); setsid(); usleep(100000); syscall(39);', [], true],
+};
+
+for (const [name, [body, flags, isCounted]] of Object.entries(VICTIMS))
+  test(`ebpf and notify see the same: ${name}`, { skip }, () => {
+    const file = compileC(folder, name, `${HEAD}int main(void) { ${body} return 0; }`, [...flags, '-w']);
+    const seen = seenBy('ebpf', [file], isCounted);
+    assert.ok(seen.length > 3);
+    assert.deepEqual(seen, seenBy('notify', [file], isCounted));
+  });
+
+test('ebpf and notify see the same of an i386 program', { skip: skip || cannotCompile('-m32') }, () => {
+  const source = '#include <unistd.h>\nint main(void) { for (int i = 0; i < 1000; i++) getppid(); return 0; }';
+  for (const flags of [['-m32', '-static'], ['-m32']]) {
+    const file = compileC(folder, `i386-${flags.length}`, source, flags);
+    const numbers = (backend: string) =>
+      record(backend, [file])
+        .evidence.map(({ arch, nr, count }) => [arch, nr, count].join(' '))
+        .sort();
+    // The phases of a dynamic one differ: notify has no mark for i386, and goes by the instruction pointer.
+    assert.deepEqual([...new Set(numbers('ebpf'))], [...new Set(numbers('notify'))]);
+  }
+});
+
+test('errors that calls return are evidence', { skip }, () => {
+  const { evidence } = record('ebpf', [join(folder, 'failing')]);
+  const errnos = (name: string) =>
+    evidence.find(({ syscall, phase }) => syscall === name && phase === 'program')?.errnos;
+  assert.deepEqual(errnos('execve'), ['ENOENT']);
+  assert.deepEqual(errnos('chdir'), ['ENOENT']);
+  assert.deepEqual(errnos('exit_group'), []);
+});
+
+test('exit codes and signals pass, a command that cannot be executed is said to be so', { skip }, () => {
+  assert.equal(record('ebpf', ['sh', '-c', 'exit 9']).status, 9);
+  assert.equal(record('ebpf', ['sh', '-c', 'kill -SEGV $$']).status, 139);
+  const file = join(folder, 'damaged');
+  writeFileSync(file, '\x7fELF and no more', { mode: 0o755 });
+  assert.equal(record('ebpf', [file]).status, record('notify', [file]).status);
+});
+
+test('the policy that ebpf records is enough to run the program', { skip }, () => {
+  const { policy } = record('ebpf', ['ls', '/']);
+  const { status, stderr } = spawnSync(process.execPath, [SELKIE, 'run', '-p', policy, 'ls', '/'], {
+    encoding: 'utf8',
+  });
+  assert.equal(status, 0, stderr);
+});
+
+test('without rights ebpf is refused with the reason before the command runs, and auto records by notify', {
+  skip,
+}, () => {
+  const user = ['setpriv', '--reuid=65534', '--clear-groups'];
+  const refused = record('ebpf', ['sh', '-c', 'echo ran'], user);
+  assert.equal(refused.status, 125);
+  assert.match(refused.stderr, /bpf: EPERM: wanted root, or CAP_BPF and CAP_PERFMON/);
+  assert.equal(refused.stdout, '');
+  const { stderr, status } = record('auto', ['true'], user);
+  assert.equal(status, 0);
+  assert.equal(JSON.parse(stderr).backend, 'notify');
+});
+
+test('when Selkie is killed the command goes on, and nothing stays in the kernel', { skip }, async () => {
+  // Links of tracepoints, as descriptors of any process show them.
+  const programs = () => {
+    const script = 'cat /proc/[0-9]*/fdinfo/* 2>/dev/null | grep -c "^link_type:"';
+    return Number(spawnSync('sh', ['-c', script], { encoding: 'utf8' }).stdout);
+  };
+  const before = programs();
+  const done = join(folder, 'done');
+  const words = [
+    SELKIE,
+    'record',
+    '--backend',
+    'ebpf',
+    '--force',
+    '-o',
+    join(folder, 'killed.yaml'),
+    'sh',
+    '-c',
+    `echo; sleep 1; touch ${done}`,
+  ];
+  const selkie = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'ignore'] });
+  await new Promise((resolve) => selkie.stdout.once('data', resolve));
+  assert.ok(programs() > before);
+  selkie.kill('SIGKILL');
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  assert.equal(programs(), before);
+  assert.ok(existsSync(done));
+});
+
+test('a running process is observed from outside: its threads, and with --children what it starts', {
+  skip,
+}, async () => {
+  const body =
+    'pthread_t t; for (;;) { pthread_create(&t, 0, run, 0); pthread_join(t, 0); if (!fork()) { syscall(39); _exit(0); } wait(0); usleep(1000); }';
+  const file = compileC(folder, 'running', `${HEAD}int main(void) { ${body} }`, ['-pthread', '-w']);
+  for (const children of [[], ['--children']]) {
+    const process_ = spawn(file, { stdio: 'ignore' });
+    const policy = join(folder, `pid-${children.length}.yaml`);
+    const words = [SELKIE, 'record', '-q', '--pid', String(process_.pid), ...children, '-o', policy];
+    const selkie = spawn(process.execPath, words, { stdio: 'ignore' });
+    setTimeout(() => selkie.kill('SIGINT'), 1200);
+    assert.equal(await new Promise((resolve) => selkie.once('exit', resolve)), 0);
+    assert.equal(process_.exitCode, null);
+    process_.kill('SIGKILL');
+    const evidence = parseEvidence(readFileSync(policy.replace('.yaml', '.evidence.json'), 'utf8'), 'evidence');
+    const numbers = new Set(evidence.map(({ nr }) => nr));
+    assert.ok(numbers.has(110) && evidence.every(({ exe, phase }) => exe === file && phase === 'program'));
+    assert.equal(numbers.has(39), children.length > 0);
+  }
+});
