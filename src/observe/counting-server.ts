@@ -16,6 +16,7 @@ export class CountingServer implements CallServer<Observed> {
   #listener: Listener | undefined;
   #fast: FastLoop | undefined;
   #lastProgress = 0;
+  #calls = 0;
 
   /** `launcher`: see ReceiveOptions; `tell`: see Progress. */
   constructor(launcher: string, tell: (progress: Progress) => void) {
@@ -64,9 +65,13 @@ export class CountingServer implements CallServer<Observed> {
 
   #tellProgress(): void {
     const now = Date.now();
-    // A new kind is told at once: no other call may come for long.
-    if (!this.#tally.hasFresh && now - this.#lastProgress < PROGRESS_MS) return;
-    this.#lastProgress = now;
-    this.#tell({ calls: this.#tally.calls, fresh: this.#tally.takeFresh() });
+    const isDue = now - this.#lastProgress >= PROGRESS_MS;
+    // A new kind is told at once: no other call may come for long. To count all calls costs more than that.
+    if (!isDue && !this.#tally.hasFresh) return;
+    if (isDue) {
+      this.#lastProgress = now;
+      this.#calls = this.#tally.calls;
+    }
+    this.#tell({ calls: this.#calls, fresh: this.#tally.takeFresh() });
   }
 }

@@ -24,7 +24,7 @@ export interface Observed {
 
 /** What a recording tells meanwhile: at once when it sees a call of a new kind, else about four times a second while there are calls. */
 export interface Progress {
-  /** All calls so far. */
+  /** All calls up to some quarter of a second ago. */
   readonly calls: number;
   /** Kinds of calls that were not told before, each with a count of 1. */
   readonly fresh: readonly ExecutableCall[];
