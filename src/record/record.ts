@@ -18,8 +18,6 @@ export interface Recording {
   /** Something of Selkie's own failed: the command was killed, and the evidence ends there. */
   readonly error: Error | undefined;
   readonly backend: Exclude<Backend, 'auto'>;
-  /** Why the backend is not the one that `auto` prefers; absent where it is. */
-  readonly reason?: string;
 }
 
 export interface RecordingOptions extends ObserveOptions {

@@ -163,7 +163,6 @@ async function describe(written: WrittenRecording): Promise<string> {
     const sets = floor.sets.map((name) => `@${name}`).join(' and ');
     lines.push(`  + ${more} from ${sets} for what this run did not show (threads, memory, signals, timers, ...)`);
   }
-  if (recording.reason) lines.push(`  by ${recording.backend}: ${recording.reason}`);
   if (added.length > 0) lines.push(`  new in this run: ${added.join(' ')}`);
   lines.push(`  ${permitted.length} permitted in all; start-up needs ${start.length}, which seal leaves out`);
   const completeness = await judge(written);
