@@ -11,7 +11,6 @@ export const HELPER = {
   get_current_pid_tgid: 14,
   probe_read_kernel: 113,
   probe_read_kernel_str: 115,
-  get_current_ancestor_cgroup_id: 123,
   get_current_task_btf: 158,
 } as const;
 

@@ -17,12 +17,6 @@ export type TracepointName =
   | 'sched_process_exec'
   | 'sched_process_exit';
 
-/** A cgroup of version 2: its id, and how many levels below the root it is. */
-export interface CgroupScope {
-  readonly id: bigint;
-  readonly level: number;
-}
-
 const PID = -4;
 const KEY = -16;
 const VALUE = -64;
@@ -32,15 +26,11 @@ const SLOT = -68;
 const argument = (code: EbpfAssembler, register: 'r1' | 'r6' | 'r7' | 'r8', index: number): EbpfAssembler =>
   code.load(64, register, 'r6', 8 * index);
 
-/** Builds the program of every tracepoint. `cgroup`: what is executed in it is observed as well. */
-export function tracingPrograms(
-  btf: Btf,
-  maps: Maps,
-  cgroup: CgroupScope | undefined,
-): ReadonlyMap<TracepointName, Uint8Array> {
+/** Builds the program of every tracepoint. */
+export function tracingPrograms(btf: Btf, maps: Maps): ReadonlyMap<TracepointName, Uint8Array> {
   return new Map<TracepointName, Uint8Array>([
     ['sched_process_fork', forkProgram(btf, maps)],
-    ['sched_process_exec', execProgram(btf, maps, cgroup)],
+    ['sched_process_exec', execProgram(btf, maps)],
     ['sched_process_exit', exitProgram(btf, maps)],
     ['sys_exit', sysExitProgram(btf, maps)],
     ['sys_enter', sysEnterProgram(btf, maps)],
@@ -125,15 +115,14 @@ function forkProgram(btf: Btf, maps: Maps): Uint8Array {
 }
 
 /** sched_process_exec(struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm): the new program has not run yet. */
-function execProgram(btf: Btf, maps: Maps, cgroup: CgroupScope | undefined): Uint8Array {
+function execProgram(btf: Btf, maps: Maps): Uint8Array {
   const FLAGS = -24;
   const code = new EbpfAssembler().mov('r6', 'r1');
   currentProcess(code, PID);
-  lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, cgroup ? 'unknown' : 'out');
+  lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');
   code.load(32, 'r1', 'r0', PROCESS.flags).load(32, 'r2', 'r0', PROCESS.image);
   // Only the first program of the command has a start-up of its own.
   code.jumpIf('eq', 'r2', 0, 'flags').alu('or', 'r1', IN_PROGRAM).label('flags').store(32, 'r10', FLAGS, 'r1');
-  if (cgroup) emitCgroup(code, cgroup, FLAGS);
   argument(code, 'r8', 2).load(64, 'r6', 'r8', btf.offset('linux_binprm', 'file'));
   emitImage(code, btf, maps, 'image');
   code.label('image').jumpIf('eq', 'r7', 0, 'out');
@@ -145,21 +134,6 @@ function execProgram(btf: Btf, maps: Maps, cgroup: CgroupScope | undefined): Uin
   update(code, maps.processes, PID, ANY).jumpIf('eq', 'r0', 0, 'out');
   countLost(code, maps.globals, SLOT, 'out');
   return code.label('out').mov('r0', 0).exit().assemble();
-}
-
-/** A process that is not observed executes something: it is from now on where it is in the cgroup, or below. */
-function emitCgroup(code: EbpfAssembler, { id, level }: CgroupScope, flags: number): void {
-  code.jump('known').label('unknown').mov('r1', level).call(HELPER.get_current_ancestor_cgroup_id);
-  code.mov('r1', Number(BigInt.asIntN(32, id >> 32n))).alu('lsh', 'r1', 32);
-  code
-    .mov('r2', Number(BigInt.asIntN(32, id)))
-    .alu('lsh', 'r2', 32)
-    .alu('rsh', 'r2', 32)
-    .alu('or', 'r1', 'r2');
-  code
-    .jumpIf('ne', 'r0', 'r1', 'out')
-    .store(32, 'r10', flags, IN_PROGRAM | FOLLOW)
-    .label('known');
 }
 
 /** sched_process_exit(struct task_struct *task): the last thread of a process ends it. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { SelkieError, UnsupportedError } from '../base/errors.ts';
 import { Btf } from '../ebpf/btf.ts';
 import { COUNT, COUNT_KEY, FOLLOW, GLOBALS, IMAGE, IMAGE_KEY, IN_PROGRAM, PROCESS, ROOM } from '../ebpf/layout.ts';
-import { type CgroupScope, entryProgram, tracingPrograms } from '../ebpf/programs.ts';
+import { entryProgram, tracingPrograms } from '../ebpf/programs.ts';
 import {
   attachTracepoint,
   attachUprobe,
@@ -47,10 +47,9 @@ export class Tracer {
   /**
    * Loads and attaches the programs.
    *
-   * @param cgroup - what is executed there is observed as well
    * @throws {UnsupportedError} no rights, no BTF, or a kernel before 5.12; {SyscallError}
    */
-  constructor(cgroup?: CgroupScope) {
+  constructor() {
     try {
       const map = (shape: MapShape) => this.#keep(createMap(shape));
       this.#maps = {
@@ -60,7 +59,7 @@ export class Tracer {
         globals: map(SHAPES.globals),
         scratch: map(SHAPES.scratch),
       };
-      this.#attach(cgroup);
+      this.#attach();
     } catch (error) {
       this.close();
       throw error;
@@ -126,9 +125,9 @@ export class Tracer {
     return new SelkieError('incomplete', `${problem}: record less, or with --backend notify`);
   }
 
-  #attach(cgroup: CgroupScope | undefined): void {
+  #attach(): void {
     const btf = readBtf();
-    for (const [name, code] of tracingPrograms(btf, this.#maps, cgroup)) {
+    for (const [name, code] of tracingPrograms(btf, this.#maps)) {
       const program = this.#keep(loadProgram({ name, code, tracepoint: btf.typedef(`btf_trace_${name}`) }));
       this.#keep(attachTracepoint(program, name));
     }
