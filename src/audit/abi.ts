@@ -1,5 +1,5 @@
 import type { Diagrams, Node } from '../decision/diagrams.ts';
-import { type Interval, intervalsOf } from '../decision/intervals.ts';
+import { type Interval, intervalsOf, nodeAt } from '../decision/intervals.ts';
 import { RANK_ARCH, RANK_NR } from '../decision/words.ts';
 import { ARCHES, type ArchName, X32_SYSCALL_BIT } from '../facts/arches.ts';
 import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION, SECCOMP_RET_ERRNO } from '../facts/seccomp.ts';
@@ -23,7 +23,11 @@ export class Abi {
     this.#space = space;
     this.#outcomes = outcomes;
     this.arch = arch;
-    const numbers = intervalsOf(space, RANK_NR, nodeAt(intervalsOf(space, RANK_ARCH, root), ARCHES[arch].token));
+    const numbers = intervalsOf(
+      space,
+      RANK_NR,
+      nodeAt(intervalsOf(space, RANK_ARCH, root) as Interval[], ARCHES[arch].token),
+    );
     this.intervals = ownHalf(numbers as readonly Interval[], arch);
   }
 
@@ -62,10 +66,6 @@ export class Abi {
     );
     return this.#space.restrict(node, this.#space.not(isProbe));
   }
-}
-
-function nodeAt(intervals: readonly Interval[] | undefined, value: number): Node {
-  return (intervals as readonly Interval[]).findLast(({ from }) => from <= value)?.node as Node;
 }
 
 /** x86_64 has the numbers below the x32 bit, x32 those from it on. */

@@ -1,7 +1,7 @@
 import type { Program } from '../bpf/instruction.ts';
 import { permitted } from '../decision/actions.ts';
-import { Diagrams, FALSE, type Node } from '../decision/diagrams.ts';
-import { type Interval, intervalsOf } from '../decision/intervals.ts';
+import { Diagrams, FALSE } from '../decision/diagrams.ts';
+import { type Interval, intervalsOf, nodeAt } from '../decision/intervals.ts';
 import { diagramOfStack } from '../decision/stack.ts';
 import { RANK_ARCH, RANK_NR } from '../decision/words.ts';
 import { ARCHES, type ArchName } from '../facts/arches.ts';
@@ -27,14 +27,10 @@ export interface Surface {
 export function surfaceOf(newestFirst: readonly Program[], arch: ArchName): Surface {
   const space = new Diagrams();
   const root = permitted(space, diagramOfStack(space, newestFirst));
-  const ofToken = at(intervalsOf(space, RANK_ARCH, root), ARCHES[arch].token);
-  const numbers = intervalsOf(space, RANK_NR, ofToken);
+  const ofToken = nodeAt(intervalsOf(space, RANK_ARCH, root) as Interval[], ARCHES[arch].token);
+  const numbers = intervalsOf(space, RANK_NR, ofToken) as Interval[];
   const names = syscallNames(arch);
-  const open = names.filter((name) => at(numbers, syscallNumber(arch, name) as number) !== FALSE);
+  const open = names.filter((name) => nodeAt(numbers, syscallNumber(arch, name) as number) !== FALSE);
   const risky = new Set(RISKS.flatMap(({ calls }) => calls));
   return { open, risky: open.filter((name) => risky.has(name)), calls: names.length };
-}
-
-function at(intervals: readonly Interval[] | undefined, value: number): Node {
-  return intervals?.findLast(({ from }) => from <= value)?.node ?? FALSE;
 }

@@ -69,11 +69,7 @@ function sum(numbers: readonly number[]): number {
 }
 
 /** Compiles what a diagram means, and proves it. */
-export function compileDiagram(
-  space: Diagrams,
-  meaning: Node,
-  { counts }: Pick<CompileOptions, 'counts'> = {},
-): Program {
+function compileDiagram(space: Diagrams, meaning: Node, { counts }: Pick<CompileOptions, 'counts'> = {}): Program {
   const program = layOut(lowerDiagram(space, meaning, weightsBy(counts)));
   checkProgram(program);
   // A fault of ours must never become a filter.

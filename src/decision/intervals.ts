@@ -56,3 +56,8 @@ export function intervalsOf(
   };
   return walk(node, WORD_BITS - 1, 0) ? intervals : undefined;
 }
+
+/** What a value of a word leads to; intervals as `intervalsOf` gives them. */
+export function nodeAt(intervals: readonly Interval[], value: number): Node {
+  return (intervals.findLast(({ from }) => from <= value) as Interval).node;
+}

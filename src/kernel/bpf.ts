@@ -17,8 +17,8 @@ const BPF_MAP_LOOKUP_BATCH = 24;
 /** include/uapi/linux/bpf.h: enum bpf_map_type, bpf_prog_type, bpf_attach_type. */
 export const MAP_HASH = 1;
 export const MAP_ARRAY = 2;
-export const PROGRAM_KPROBE = 2;
-export const PROGRAM_TRACING = 26;
+const PROGRAM_KPROBE = 2;
+const PROGRAM_TRACING = 26;
 const BPF_TRACE_RAW_TP = 23;
 
 const EPERM = 1;

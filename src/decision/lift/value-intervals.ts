@@ -2,7 +2,7 @@ import { type Diagrams, type Node, TRUE } from '../diagrams.ts';
 import { valueRank, WORD_BITS } from '../words.ts';
 
 /** 64-bit values as one: the two words of an argument or of the instruction pointer, bit 63 first. */
-export const VALUE_BITS: number = 2 * WORD_BITS;
+const VALUE_BITS: number = 2 * WORD_BITS;
 
 /** Values from `from` to `to`, both included; of masked values those that have no bit outside the mask. */
 export interface ValueRange {
