@@ -20,6 +20,7 @@ export class TrialFiles {
   /** undefined: in memory. */
   readonly #folder: string | undefined;
   readonly #descriptors: number[] = [];
+  #added = 0;
 
   private constructor(folder: string | undefined) {
     this.#folder = folder;
@@ -43,14 +44,19 @@ export class TrialFiles {
     return undefined;
   }
 
-  /** Puts a program there. @returns its path, as long as this process lives and `remove` was not called */
+  /**
+   * Puts a program there, under a name of its own: one that was put there before may still be running, and cannot be written (ETXTBSY).
+   *
+   * @returns its path, as long as this process lives and `remove` was not called
+   */
   add(name: string, program: Uint8Array): string {
     if (this.#folder === undefined) {
       const fd = memoryFile(name, program);
       this.#descriptors.push(fd);
       return `/proc/${process.pid}/fd/${fd}`;
     }
-    const path = join(this.#folder, name);
+    this.#added += 1;
+    const path = join(this.#folder, `${name}-${this.#added}`);
     writeFileSync(path, program);
     chmodSync(path, 0o700);
     return path;
