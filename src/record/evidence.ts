@@ -30,7 +30,10 @@ export interface Evidence {
   /** Recordings that showed it, and calls in all of them. */
   readonly runs: number;
   readonly count: number;
-  readonly site: Site;
+  /** How many of the calls a filter that was already there denied; absent: none that is known of. */
+  readonly denied?: number;
+  /** Absent where an imported log does not say. */
+  readonly site?: Site;
 }
 
 /** Turns what one run showed into evidence, sorted. */
@@ -63,7 +66,10 @@ function sorted(lines: readonly Evidence[]): readonly Evidence[] {
 }
 
 /** Any rule that does not depend on order: addresses of different runs say nothing about time. */
-const lesserSite = (a: Site, b: Site): Site => (JSON.stringify(printSite(a)) <= JSON.stringify(printSite(b)) ? a : b);
+function lesserSite(a: Site | undefined, b: Site | undefined): Site | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return JSON.stringify(printSite(a)) <= JSON.stringify(printSite(b)) ? a : b;
+}
 
 /** Joins the evidence of several runs, in any order: runs and counts add up, one of the sites stays. */
 export function mergeEvidence(...lists: readonly (readonly Evidence[])[]): readonly Evidence[] {
@@ -77,14 +83,23 @@ export function mergeEvidence(...lists: readonly (readonly Evidence[])[]): reado
 }
 
 function join(a: Evidence, b: Evidence): Evidence {
-  return { ...a, runs: a.runs + b.runs, count: a.count + b.count, site: lesserSite(a.site, b.site) };
+  const { site: _site, denied: _denied, ...kind } = a;
+  const denied = (a.denied ?? 0) + (b.denied ?? 0);
+  const site = lesserSite(a.site, b.site);
+  return {
+    ...kind,
+    runs: a.runs + b.runs,
+    count: a.count + b.count,
+    ...(denied > 0 && { denied }),
+    ...(site && { site }),
+  };
 }
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`;
 
 /** Writes evidence as text; addresses in hexadecimal. */
 export function printEvidence(lines: readonly Evidence[]): string {
-  return lines.map((line) => `${JSON.stringify({ ...line, site: printSite(line.site) })}\n`).join('');
+  return lines.map((line) => `${JSON.stringify({ ...line, site: line.site && printSite(line.site) })}\n`).join('');
 }
 
 function printSite({ address, module, offset }: Site): object {
@@ -106,11 +121,14 @@ const LINE = v.strictObject({
   condition: v.null(),
   runs: count,
   count,
-  site: v.strictObject({
-    address,
-    module: v.exactOptional(v.string()),
-    offset: v.exactOptional(address),
-  }),
+  denied: v.exactOptional(count),
+  site: v.exactOptional(
+    v.strictObject({
+      address,
+      module: v.exactOptional(v.string()),
+      offset: v.exactOptional(address),
+    }),
+  ),
 });
 
 /**

@@ -39,14 +39,16 @@ function filesOf({ command, output }: RecordOptions): Files {
   return { policyFile, evidenceFile: `${policyFile.replace(/\.(ya?ml|json)$/, '')}.evidence.json` };
 }
 
-function refuseExisting({ policyFile, evidenceFile }: Files): void {
+/** @throws {UsageError} `output_exists` */
+export function refuseExisting({ policyFile, evidenceFile }: Files): void {
   const existing = [policyFile, evidenceFile].find((file) => existsSync(file));
   if (existing === undefined) return;
   const ways = '--merge adds what this run shows, --force starts anew';
   throw new UsageError('output_exists', `Cannot write "${existing}": it exists: ${ways}`);
 }
 
-function requireWritable(file: string): void {
+/** @throws {UsageError} `cannot_write` */
+export function requireWritable(file: string): void {
   try {
     accessSync(dirname(file), constants.W_OK);
   } catch (error) {

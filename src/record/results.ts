@@ -27,8 +27,11 @@ export interface Files {
   readonly evidenceFile: string;
 }
 
-export interface WrittenRecording extends Files {
-  readonly recording: Recording;
+/** What a recording, or an imported log, has to show. */
+export type Shown = Pick<Recording, 'evidence' | 'images' | 'path'>;
+
+export interface WrittenRecording<R extends Shown = Recording> extends Files {
+  readonly recording: R;
   readonly policy: Policy;
   /** Absent: no runtime that Selkie knows a floor for, or none wanted. */
   readonly floor: Floor | undefined;
@@ -70,7 +73,7 @@ function readText(file: string, largest?: number): string {
 }
 
 /** Writes both files, joined with what was there. @throws {UsageError} `cannot_write` */
-export function writeResults(recording: Recording, options: ResultOptions): WrittenRecording {
+export function writeResults<R extends Shown>(recording: R, options: ResultOptions): WrittenRecording<R> {
   const { policyFile, evidenceFile, earlier, wantsFloor } = options;
   const floors = wantsFloor ? floorsOf(recording) : new Map<string, Floor | undefined>();
   const floor = joinFloors([...floors.values()]);
@@ -89,7 +92,7 @@ export function writeResults(recording: Recording, options: ResultOptions): Writ
 }
 
 /** Of all that ran, by their files as far as they are still there; the file that was executed stands for one in memory only. */
-function floorsOf({ images, path }: Recording): ReadonlyMap<string, Floor | undefined> {
+function floorsOf({ images, path }: Shown): ReadonlyMap<string, Floor | undefined> {
   const files = [...new Set([...images, path])];
   return new Map(
     files.map((file) => {

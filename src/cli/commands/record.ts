@@ -17,6 +17,8 @@ interface Options {
   readonly merge?: boolean;
   readonly force?: boolean;
   readonly floor: boolean;
+  readonly import?: boolean;
+  readonly format?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -24,10 +26,12 @@ interface Options {
 /** `selkie record CMD...`: exits as the command did. */
 export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
   const parser = commandParser(entry, EXAMPLE)
-    .argument('<cmd...>', 'the command with its arguments')
+    .argument('<cmd...>', 'the command with its arguments; with --import: logs')
     .option('-o, --output <file>', 'the policy to write (default: ./BASENAME.yaml); the evidence goes beside it')
     .option('--merge', 'add to files that exist')
     .option('--force', 'replace files that exist')
+    .option('--import', 'read logs of strace, audit, perf trace or bpftrace instead of running a command')
+    .option('--format <name>', 'with --import: strace, audit, perf or bpftrace (default: auto, by content)')
     .option('--no-floor', 'only what this run shows, not what the runtime may need in any run')
     .option('--json', 'one JSON object at the end, on stderr')
     .option('-q, --quiet', 'say nothing')
@@ -36,6 +40,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   if (!parsed) return 0;
   const { output, merge, force, floor, json, quiet } = parsed.options;
   const existing = force ? 'force' : merge ? 'merge' : undefined;
+  if (parsed.options.import) return (await import('../import-logs.ts')).importLogs(parsed.operands, parsed.options);
   const written = await recordToFiles({
     command: parsed.operands,
     floor,
