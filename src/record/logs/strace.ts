@@ -39,6 +39,8 @@ class StraceLog implements LogParser {
   /** Whose lines have no pid: the only task's, or the file's of `-ff`. */
   #first = '';
   #ofFile: string | undefined;
+  /** On stderr, strace's own words come into the middle of a line. */
+  #broken: string | undefined;
 
   readonly file = (name: string): void => {
     this.#ofFile = /\.(\d+)$/.exec(name)?.[1];
@@ -46,11 +48,25 @@ class StraceLog implements LogParser {
 
   readonly line = (text: string): boolean => {
     if (this.#table.line(text)) return true;
+    const [, begun, words] = /^(.+)(strace: Process \d+ attached)$/.exec(text) ?? [];
+    if (begun !== undefined && words !== undefined) {
+      this.#broken = begun;
+      return this.#whole(words);
+    }
+    const before = this.#broken;
+    this.#broken = undefined;
+    if (before === undefined) return this.#whole(text);
+    if (parseStraceLine(text) === undefined) return this.#whole(before + text);
+    this.#whole(before);
+    return this.#whole(text);
+  };
+
+  #whole(text: string): boolean {
     const line = parseStraceLine(text);
     if (line === undefined) return false;
     if (line.event.kind !== 'nothing') this.#take(line);
     return true;
-  };
+  }
 
   /** A table beside lines (`-C`) counts the same calls again. */
   readonly calls = (): readonly LogCall[] => {
@@ -133,7 +149,9 @@ class StraceLog implements LogParser {
   #finish(task: Task, name: string, rest: string, result: string): void {
     if (isExec(name) && result === '0') {
       const exe = executableOf(name, rest);
-      if (task.birth === task.image && exe !== undefined) task.birth.firstExec ??= exe;
+      const { birth, image } = task;
+      const isFirst = birth === image && [...birth.calls.values()].every((call) => call.isFirst);
+      if (isFirst && exe !== undefined) birth.firstExec ??= exe;
       task.image = this.#newImage(exe);
     } else if (BIRTHS.includes(name) && Number(result) > 0) {
       // The kernel uses pids again: who has a parent already is another, gone by now.
