@@ -10,6 +10,7 @@ const EXAMPLE = `
 selkie record ./makeTheFolder                      writes makeTheFolder.yaml and makeTheFolder.evidence.json
 selkie record -o web.yaml ./server -listen :8080   stop it with Ctrl-C: what was seen is written
 selkie record --merge ./makeTheFolder other input  adds what another run shows
+selkie record --import trace.log                   makes the same files of a log, here trace.yaml
 `;
 
 interface Options {
