@@ -11,6 +11,7 @@ interface Options {
   readonly force?: boolean;
   readonly floor: boolean;
   readonly format?: string;
+  readonly exe?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -21,6 +22,7 @@ export function importLogs(logs: readonly string[], options: Options): number {
   const written = importToFiles({
     logs,
     floor: options.floor,
+    ...(options.exe === undefined ? {} : { exe: options.exe }),
     ...formatOption(options.format),
     ...(options.output === undefined ? {} : { output: options.output }),
     ...(existing === undefined ? {} : { existing }),

@@ -57,10 +57,12 @@ export function evidenceOf(results: readonly ExecutableCall[]): readonly Evidenc
   );
 }
 
-const keyOf = (line: Evidence): string =>
+/** Lines of one key are joined. */
+export const keyOf = (line: Evidence): string =>
   JSON.stringify([line.exe, line.phase, line.arch, line.syscall ?? '', line.nr]);
 
-function sorted(lines: readonly Evidence[]): readonly Evidence[] {
+/** In the order in which evidence is written. */
+export function sorted(lines: readonly Evidence[]): readonly Evidence[] {
   const keyed = lines.map((line) => ({ line, key: keyOf(line) }));
   return keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)).map(({ line }) => line);
 }
@@ -82,7 +84,8 @@ export function mergeEvidence(...lists: readonly (readonly Evidence[])[]): reado
   return sorted([...byKey.values()]);
 }
 
-function join(a: Evidence, b: Evidence): Evidence {
+/** Adds two lines of one key up; the sum does not depend on order. */
+export function join(a: Evidence, b: Evidence): Evidence {
   const { site: _site, denied: _denied, ...kind } = a;
   const denied = (a.denied ?? 0) + (b.denied ?? 0);
   const site = lesserSite(a.site, b.site);

@@ -1,7 +1,8 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { UsageError } from '../base/errors.ts';
-import { record } from './record.ts';
+import { keepExecutable } from './executables.ts';
+import { type Recording, record } from './record.ts';
 import type { Files, WrittenRecording } from './results.ts';
 
 /** A recording and its two files: the policy, and the evidence that it was made of. */
@@ -14,6 +15,10 @@ export interface RecordOptions {
   readonly existing?: 'merge' | 'force';
   /** False: only what was seen. */
   readonly floor: boolean;
+  /** Keep only what this executable calls. */
+  readonly exe?: string;
+  /** Told of the whole recording, before `exe` is applied. */
+  readonly onRecorded?: (recording: Recording) => void;
 }
 
 /**
@@ -28,7 +33,9 @@ export async function recordToFiles(options: RecordOptions): Promise<WrittenReco
   const earlier = options.existing === 'merge' ? (await results()).readEarlier(files) : undefined;
   const { command } = options;
   // What reads and writes policies is loaded while the command runs.
-  const [recording, { writeResults }] = await Promise.all([record({ command }), results()]);
+  const [whole, { writeResults }] = await Promise.all([record({ command }), results()]);
+  options.onRecorded?.(whole);
+  const recording = options.exe === undefined ? whole : keepExecutable(whole, options.exe);
   return writeResults(recording, { ...files, name: basename(command[0] ?? ''), wantsFloor: options.floor, earlier });
 }
 

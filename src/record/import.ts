@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { syscallName, syscallNumber } from '../facts/syscalls.ts';
 import { type Evidence, mergeEvidence } from './evidence.ts';
+import { keepExecutable } from './executables.ts';
 import { refuseExisting, requireWritable } from './files.ts';
 import {
   ALL_LACK,
@@ -25,6 +26,8 @@ export interface ImportOptions {
   readonly output?: string;
   readonly existing?: 'merge' | 'force';
   readonly floor: boolean;
+  /** Keep only what this executable calls. */
+  readonly exe?: string;
 }
 
 export interface ImportedLog extends Shown {
@@ -42,7 +45,8 @@ export function importToFiles(options: ImportOptions): WrittenRecording<Imported
   if (options.existing === undefined) refuseExisting(files);
   requireWritable(policyFile);
   const earlier = options.existing === 'merge' ? readEarlier(files) : undefined;
-  const log = importLogs(options.logs, options.format);
+  const all = importLogs(options.logs, options.format);
+  const log = options.exe === undefined ? all : keepExecutable(all, options.exe);
   return writeResults(log, { ...files, name, wantsFloor: options.floor, earlier });
 }
 
@@ -92,8 +96,16 @@ function readLog(file: string, format: LogFormat, parser: LogParser, notes: Set<
   notes.add(`${unread} lines of "${file}" are not of ${format.name}: ${bad.join('; ')}${unread > 3 ? '; ...' : ''}`);
 }
 
+function openLog(file: string): number {
+  try {
+    return openSync(file, 'r');
+  } catch (cause) {
+    throw new UsageError('cannot_read', `Cannot import "${file}": ${(cause as Error).message}`, { cause });
+  }
+}
+
 function* logLines(file: string): Generator<string, void, undefined> {
-  const descriptor = openSync(file, 'r');
+  const descriptor = openLog(file);
   try {
     const decoder = new TextDecoder();
     const chunk = new Uint8Array(1 << 16);

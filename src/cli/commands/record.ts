@@ -1,9 +1,11 @@
 import type { Policy } from '../../policy/model.ts';
+import { toolChainNote } from '../../record/executables.ts';
 import { recordToFiles } from '../../record/files.ts';
 import { exitCodeOf } from '../../record/notify.ts';
+import type { Recording } from '../../record/record.ts';
 import type { WrittenRecording } from '../../record/results.ts';
 import type { CommandEntry } from '../command.ts';
-import { say, toJson } from '../output.ts';
+import { say, sayNote, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
 
 const EXAMPLE = `
@@ -20,6 +22,7 @@ interface Options {
   readonly floor: boolean;
   readonly import?: boolean;
   readonly format?: string;
+  readonly exe?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -33,6 +36,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
     .option('--force', 'replace files that exist')
     .option('--import', 'read logs of strace, audit, perf trace or bpftrace instead of running a command')
     .option('--format <name>', 'with --import: strace, audit, perf or bpftrace (default: auto, by content)')
+    .option('--exe <name>', 'keep only what this executable calls, by its path or the last part of it')
     .option('--no-floor', 'only what this run shows, not what the runtime may need in any run')
     .option('--json', 'one JSON object at the end, on stderr')
     .option('-q, --quiet', 'say nothing')
@@ -45,6 +49,9 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   const written = await recordToFiles({
     command: parsed.operands,
     floor,
+    ...(parsed.options.exe === undefined
+      ? { onRecorded: (recording: Recording) => quiet || json || noteToolChain(recording) }
+      : { exe: parsed.options.exe }),
     ...(output === undefined ? {} : { output }),
     ...(existing === undefined ? {} : { existing }),
   });
@@ -52,6 +59,11 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   else if (!quiet) say(await describe(written));
   if (written.recording.error) throw written.recording.error;
   return exitCodeOf(written.recording.status);
+}
+
+function noteToolChain(recording: Recording): void {
+  const note = toolChainNote(recording);
+  if (note !== undefined) sayNote(note);
 }
 
 function programNames({ recording }: WrittenRecording): Set<string> {
