@@ -108,6 +108,26 @@ test('a thread that executes, a call that began before, a filter that was there'
   ]);
 });
 
+test("strace's words in the middle of a line, on stderr", () => {
+  const { evidence, notes } = imported(`execve("/x", ["x"], 0x7f /* 3 vars */) = 0
+clone3({flags=CLONE_VM}strace: Process 8 attached
+ => {parent_tid=[8]}, 88) = 8
+[pid 8] getpid() = 7
+[pid 7] futex(0xf7, FUTEX_WAITstrace: Process 9 attached
+strace: Process 10 attached
+ <unfinished ...>
+[pid 8] +++ exited with 0 +++
+[pid 7] <... futex resumed>) = 0
+`);
+  assert.deepEqual(calls(evidence), [
+    '/x x86_64 clone3 program 1',
+    '/x x86_64 futex program 1',
+    '/x x86_64 getpid program 1',
+    '/x x86_64 execve start 1',
+  ]);
+  assert.ok(!notes.some((note) => /are not of/.test(note)));
+});
+
 test('strace -c: one table an ABI, and exit_group is said to be missing', () => {
   const table = (name: string) => `% time     seconds  usecs/call     calls    errors syscall
 ------ ----------- ----------- --------- --------- ----------------

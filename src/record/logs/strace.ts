@@ -54,8 +54,8 @@ class StraceLog implements LogParser {
       return this.#whole(words);
     }
     const before = this.#broken;
+    if (before === undefined || text.startsWith('strace: ')) return this.#whole(text);
     this.#broken = undefined;
-    if (before === undefined) return this.#whole(text);
     if (parseStraceLine(text) === undefined) return this.#whole(before + text);
     this.#whole(before);
     return this.#whole(text);
