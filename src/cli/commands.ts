@@ -66,6 +66,13 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/diff.ts'),
   },
   {
+    name: 'merge',
+    usage: 'A B... [--from FILE] [-o OUT]',
+    summary: 'the union of policies, or of evidence, in any order',
+    kind: 'tool',
+    load: () => import('./commands/merge.ts'),
+  },
+  {
     name: 'lift',
     usage: 'FILTER | -- CMD...',
     summary: 'a policy from any BPF program, a process, or what a command installs',

@@ -10,16 +10,17 @@ export function sourceName(source: string): string {
 /**
  * Reads a file, or standard input for `-`: a policy, a raw program or an ELF file.
  *
+ * @param largestText - in bytes, of what is no ELF file
  * @throws {UsageError} `cannot_read` with the reason in words, `too_large`
  */
-export function readSource(source: string): Uint8Array {
-  if (source === '-') return readBounded(0, sourceName(source));
+export function readSource(source: string, largestText?: number): Uint8Array {
+  if (source === '-') return readBounded(0, sourceName(source), largestText);
   let descriptor: number | undefined;
   try {
     descriptor = openSync(source, 'r');
     if (fstatSync(descriptor).isDirectory())
       throw new UsageError('cannot_read', `Cannot read "${source}": it is a directory`);
-    return readBounded(descriptor, source);
+    return readBounded(descriptor, source, largestText);
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError('cannot_read', `Cannot read "${source}": ${reason(error)}`, { cause: error });

@@ -14,13 +14,9 @@ import { describeRule } from './source.ts';
  * @throws {PolicyError} `merge_differs` where what stands above the rules differs, `conflict` for one call with two actions
  */
 export function mergePolicies(left: Policy, right: Policy): Policy {
-  for (const key of ['default', 'badArch', 'unknown'] as const) checkSame(key, left[key], right[key]);
-  for (const arch of ARCH_NAMES) checkSame(`only.${arch}.default`, left.defaults?.[arch], right.defaults?.[arch]);
-  if ((left.arches === undefined) !== (right.arches === undefined)) {
-    throw new PolicyError('merge_differs', 'cannot merge: only one of the policies lists its "arches"');
-  }
+  checkSameHead(left, right);
   const arches = left.arches && [...new Set([...left.arches, ...(right.arches ?? [])])];
-  const kernel = older(left.kernel, right.kernel);
+  const kernel = olderKernel(left.kernel, right.kernel);
   const name = left.name ?? right.name;
   const commentBefore = left.commentBefore ?? right.commentBefore;
   const start = left.start || right.start ? mergeRules(left.start ?? [], right.start ?? []) : undefined;
@@ -42,6 +38,15 @@ export function mergePolicies(left: Policy, right: Policy): Policy {
   };
 }
 
+/** Policies of different defaults have no union. @throws {PolicyError} `merge_differs` */
+export function checkSameHead(left: Policy, right: Policy): void {
+  for (const key of ['default', 'badArch', 'unknown'] as const) checkSame(key, left[key], right[key]);
+  for (const arch of ARCH_NAMES) checkSame(`only.${arch}.default`, left.defaults?.[arch], right.defaults?.[arch]);
+  if ((left.arches === undefined) !== (right.arches === undefined)) {
+    throw new PolicyError('merge_differs', 'cannot merge: only one of the policies lists its "arches"');
+  }
+}
+
 function checkSame(key: string, left: Action | undefined, right: Action | undefined): void {
   const [one, other] = [left, right].map((action) => (action ? printAction(action) : 'nothing'));
   if (one === other) return;
@@ -50,7 +55,7 @@ function checkSame(key: string, left: Action | undefined, right: Action | undefi
 }
 
 /** What the older of two releases lacked, one of the policies cannot have known: it gets `unknown`. */
-function older(left: string | undefined, right: string | undefined): string | undefined {
+export function olderKernel(left: string | undefined, right: string | undefined): string | undefined {
   if (left === undefined || right === undefined) return left ?? right;
   const [one, other] = [left, right].map((release) => release.split('.').map(Number)) as [number[], number[]];
   const major = (one[0] ?? 0) - (other[0] ?? 0);
@@ -70,11 +75,13 @@ function mergeRules(left: readonly Rule[], right: readonly Rule[]): readonly Rul
   return merged;
 }
 
-function subjectOf({ call, condition }: Rule): string {
+/** What two rules of one ABI have in common when they are about the same calls. */
+export function subjectOf({ call, condition }: Rule): string {
   return condition ? `${printCall(call)}: ${printCondition(condition)}` : printCall(call);
 }
 
-function refuse(same: Rule, rule: Rule): never {
+/** @throws {PolicyError} `conflict`, with both places */
+export function refuse(same: Rule, rule: Rule): never {
   const problem = `"${subjectOf(rule)}" gets ${printAction(rule.action)} here, but ${printAction(same.action)} by`;
   throw new PolicyError('conflict', `${problem} ${describeRule(same, rule.place)}: leave one of them out`, rule.place);
 }

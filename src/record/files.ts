@@ -4,6 +4,7 @@ import { UsageError } from '../base/errors.ts';
 import type { Progress } from '../observe/protocol.ts';
 import type { Backend } from './backend.ts';
 import { Checkpoints } from './checkpoint.ts';
+import { keepExecutable, onlyExecutable } from './executables.ts';
 import { record } from './record.ts';
 import type { Files, JoinedResults, Results, Seen, WrittenRecording } from './results.ts';
 import type { Rounds } from './rounds.ts';
@@ -27,6 +28,8 @@ export interface RecordOptions {
   readonly backend?: Backend;
   /** See ObserveOptions. */
   readonly running?: { readonly pid: number; readonly children: boolean };
+  /** Keep only what this executable calls. */
+  readonly exe?: string;
 }
 
 /**
@@ -64,12 +67,14 @@ async function recordAgain(options: RecordOptions, earlier: WrittenRecording): P
 }
 
 async function recordOnce(
-  { command, floor, onProgress, backend = 'auto', running }: RecordOptions,
+  { command, floor, onProgress, backend = 'auto', running, exe }: RecordOptions,
   files: Files,
   earlier: Results | undefined,
 ): Promise<WrittenRecording> {
-  const write = async (seen: Seen): Promise<JoinedResults> => {
+  const write = async (whole: Seen): Promise<JoinedResults> => {
     const { joinResults, writeResults } = await results();
+    // Where it was not seen, nothing is lost: all is written.
+    const seen = (exe !== undefined && onlyExecutable(whole, exe)) || whole;
     const joined = joinResults(seen, { name: basename(command[0] ?? ''), wantsFloor: floor, earlier });
     writeResults(files, joined);
     return joined;
@@ -85,7 +90,8 @@ async function recordOnce(
       record({ command, backend, onProgress: see, ...(running && { running }) }),
       results(),
     ]);
-    return { ...(await write({ ...recording, isWhole: recording.error === undefined })), ...files, recording };
+    const joined = await write({ ...recording, isWhole: recording.error === undefined });
+    return { ...joined, ...files, recording: exe === undefined ? recording : keepExecutable(recording, exe) };
   } finally {
     checkpoints.close();
   }
@@ -96,14 +102,16 @@ function filesOf({ command, output }: RecordOptions): Files {
   return { policyFile, evidenceFile: `${policyFile.replace(/\.(ya?ml|json)$/, '')}.evidence.json` };
 }
 
-function refuseExisting({ policyFile, evidenceFile }: Files): void {
+/** @throws {UsageError} `output_exists` */
+export function refuseExisting({ policyFile, evidenceFile }: Files): void {
   const existing = [policyFile, evidenceFile].find((file) => existsSync(file));
   if (existing === undefined) return;
   const ways = '--merge adds what this run shows, --force starts anew';
   throw new UsageError('output_exists', `Cannot write "${existing}": it exists: ${ways}`);
 }
 
-function requireWritable(file: string): void {
+/** @throws {UsageError} `cannot_write` */
+export function requireWritable(file: string): void {
   try {
     accessSync(dirname(file), constants.W_OK);
   } catch (error) {

@@ -99,6 +99,14 @@ export function policyFromEvidence(evidence: readonly Evidence[], options: Polic
   const lines = evidence.filter((line) => options.exe === undefined || line.exe === options.exe);
   const names = (phase: Evidence['phase']) => lines.filter((line) => line.phase === phase);
   const start = rules(names('start'));
+  const hasExec = lines.some(({ syscall }) => syscall === 'execve' || syscall === 'execveat');
+  // Logs may lack it; `run` cannot start a program without.
+  if (options.floor !== undefined && start.length === 0 && !hasExec)
+    start.push({
+      action: ALLOW,
+      call: { kind: 'name', name: 'execve' },
+      comment: ' not seen, but run starts the program by it',
+    });
   return {
     selkie: 1,
     sets: 1,
@@ -116,7 +124,7 @@ export function policyFromEvidence(evidence: readonly Evidence[], options: Polic
 function rules(
   lines: readonly Evidence[],
   { floor, implied = new Map() }: Pick<PolicyOptions, 'floor' | 'implied'> = {},
-): readonly Rule[] {
+): Rule[] {
   const calls = new Map<string, Rule>();
   for (const { syscall, nr } of lines) {
     const call: Call = syscall === undefined ? { kind: 'number', number: nr } : { kind: 'name', name: syscall };

@@ -3,13 +3,14 @@ import { executableOf } from '../../kernel/process.ts';
 import type { Policy } from '../../policy/model.ts';
 import { parseBackend } from '../../record/backend.ts';
 import type { Completeness } from '../../record/completeness.ts';
+import { toolChainNote } from '../../record/executables.ts';
 import { type RecordOptions, recordToFiles } from '../../record/files.ts';
 import { exitCodeOf } from '../../record/notify.ts';
 import type { WrittenRecording } from '../../record/results.ts';
 import type { Rounds } from '../../record/rounds.ts';
 import type { CommandEntry } from '../command.ts';
 import { completenessLines } from '../completeness-text.ts';
-import { say, toJson } from '../output.ts';
+import { say, sayNote, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
 import type { ProgressLines } from '../progress.ts';
 
@@ -18,6 +19,7 @@ selkie record ./makeTheFolder                      writes makeTheFolder.yaml and
 selkie record -o web.yaml ./server -listen :8080   stop it with Ctrl-C: what was seen is written
 selkie record --merge ./makeTheFolder other input  adds what another run shows
 selkie record --runs 20 ./makeTheFolder            runs it 20 times, and says how likely the next run needs more
+selkie record --import trace.log                   makes the same files of a log, here trace.yaml
 `;
 
 interface Options {
@@ -31,6 +33,9 @@ interface Options {
   readonly backend: string;
   readonly pid?: string;
   readonly children?: boolean;
+  readonly import?: boolean;
+  readonly format?: string;
+  readonly exe?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -38,10 +43,13 @@ interface Options {
 /** `selkie record CMD...`: exits as the command did. */
 export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
   const parser = commandParser(entry, EXAMPLE)
-    .argument('[cmd...]', 'the command with its arguments')
+    .argument('[cmd...]', 'the command with its arguments; with --import: logs')
     .option('-o, --output <file>', 'the policy to write (default: ./BASENAME.yaml); the evidence goes beside it')
     .option('--merge', 'add to files that exist')
     .option('--force', 'replace files that exist')
+    .option('--import', 'read logs of strace, audit, perf trace or bpftrace instead of running a command')
+    .option('--format <name>', 'with --import: strace, audit, perf or bpftrace (default: auto, by content)')
+    .option('--exe <name>', 'keep only what this executable calls, by its path or the last part of it')
     .option('--runs <n>', 'run the command n times')
     .option(
       '--until-stable',
@@ -57,12 +65,15 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
     .passThroughOptions();
   const parsed = parseWords<Options>(parser, words);
   if (!parsed) return 0;
-  const { json, quiet, progress } = parsed.options;
+  const { json, quiet, progress, exe } = parsed.options;
+  if (parsed.options.import) return (await import('../import-logs.ts')).importLogs(parsed.operands, parsed.options);
   const lines = progress === undefined ? undefined : await progressLines(progress);
   const written = await recordToFiles({
     ...(await recordOptions(parsed.operands, parsed.options)),
     ...(lines ? { onProgress: (seen) => lines.see(seen) } : {}),
   }).finally(() => lines?.close());
+  const note = exe === undefined && !quiet && !json ? toolChainNote(written.recording) : undefined;
+  if (note !== undefined) sayNote(note);
   if (json) say(toJson(await summary(written)));
   else if (!quiet) say(await describe(written));
   if (written.recording.error) throw written.recording.error;
@@ -75,7 +86,7 @@ async function progressLines(file: string): Promise<ProgressLines> {
 }
 
 async function recordOptions(command: readonly string[], options: Options): Promise<RecordOptions> {
-  const { output, merge, force, floor, backend } = options;
+  const { output, merge, force, floor, backend, exe } = options;
   const existing = force ? 'force' : merge ? 'merge' : undefined;
   return {
     ...target(command, options),
@@ -83,6 +94,7 @@ async function recordOptions(command: readonly string[], options: Options): Prom
     backend: parseBackend(backend),
     rounds: await roundsOf(options),
     ...(output === undefined ? {} : { output }),
+    ...(exe === undefined ? {} : { exe }),
     ...(existing === undefined ? {} : { existing }),
   };
 }
