@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { isatty } from 'node:tty';
 import { waiterElf } from '../elf/stubs/waiter-x86-64.ts';
 import { findExecutable } from '../kernel/command.ts';
-import { closeDescriptor, inheritedDescriptors } from '../kernel/descriptors.ts';
+import { closeDescriptor } from '../kernel/descriptors.ts';
 import { kill, processStatus } from '../kernel/process.ts';
 import { memoryFile, reap, receiveMessage, sendByte, socketPair, spawnBlocked } from '../kernel/spawn.ts';
 import { type EntryPoint, entryPointOfCommand } from './entry-point.ts';
@@ -27,16 +27,17 @@ const WAITER_NAME = 'selkie-waiter';
  * Runs a command and counts all system calls of it and its descendants, until the last of them is gone; or, when it is gone itself, until
  * SIGINT or SIGTERM.
  *
+ * @param descriptors - those of ours that the command shall have
  * @throws {UnsupportedError} no eBPF here; nothing was started
  * @throws {CommandError} as superviseCommand
  */
 export async function traceCommand(
   command: readonly string[],
+  descriptors: readonly number[],
   onProgress: (calls: number) => void,
 ): Promise<Supervised<Observed>> {
   const [word = ''] = command;
   const path = findExecutable(word);
-  const descriptors = inheritedDescriptors();
   const tracer = new Tracer();
   const [ours, theirs] = socketPair();
   try {

@@ -1,3 +1,4 @@
+import { inheritedDescriptors } from '../kernel/descriptors.ts';
 import { traceCommand } from '../observe/traced-command.ts';
 import { traceProcess } from '../observe/traced-process.ts';
 import type { Observation, ObserveOptions } from './notify.ts';
@@ -9,11 +10,14 @@ import type { Observation, ObserveOptions } from './notify.ts';
  *
  * @throws as traceCommand
  */
-export async function traceAndObserve({ command, onProgress, running }: ObserveOptions): Promise<Observation> {
+export async function traceAndObserve(options: ObserveOptions): Promise<Observation> {
+  const { command, descriptors = inheritedDescriptors(), onProgress, running } = options;
   if (running !== undefined) {
     const { observed, ...rest } = await traceProcess(running.pid, running.children);
     return { ...observed, ...rest };
   }
-  const { observed, status, path, error } = await traceCommand(command, (calls) => onProgress?.({ calls, fresh: [] }));
+  const { observed, status, path, error } = await traceCommand(command, descriptors, (calls) =>
+    onProgress?.({ calls, fresh: [] }),
+  );
   return { ...observed, status, path, error };
 }

@@ -20,6 +20,8 @@ export interface RecordOptions {
   readonly existing?: 'merge' | 'force';
   /** False: only what was seen. */
   readonly floor: boolean;
+  /** See ObserveOptions. */
+  readonly descriptors?: readonly number[];
   /** How often the command runs. */
   readonly rounds: Rounds;
   /** Called while the command runs; see Progress. */
@@ -67,7 +69,7 @@ async function recordAgain(options: RecordOptions, earlier: WrittenRecording): P
 }
 
 async function recordOnce(
-  { command, floor, onProgress, backend = 'auto', running, exe }: RecordOptions,
+  { command, floor, onProgress, backend = 'auto', running, descriptors, exe }: RecordOptions,
   files: Files,
   earlier: Results | undefined,
 ): Promise<WrittenRecording> {
@@ -87,7 +89,7 @@ async function recordOnce(
   try {
     // What reads and writes policies is loaded while the command runs.
     const [recording] = await Promise.all([
-      record({ command, backend, onProgress: see, ...(running && { running }) }),
+      record({ command, backend, onProgress: see, ...(running && { running }), ...(descriptors && { descriptors }) }),
       results(),
     ]);
     const joined = await write({ ...recording, isWhole: recording.error === undefined });

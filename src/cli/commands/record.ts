@@ -1,4 +1,5 @@
 import { UsageError } from '../../base/errors.ts';
+import { inheritedDescriptors } from '../../kernel/descriptors.ts';
 import { executableOf } from '../../kernel/process.ts';
 import type { Policy } from '../../policy/model.ts';
 import { parseBackend } from '../../record/backend.ts';
@@ -67,9 +68,12 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   if (!parsed) return 0;
   const { json, quiet, progress, exe } = parsed.options;
   if (parsed.options.import) return (await import('../import-logs.ts')).importLogs(parsed.operands, parsed.options);
+  // Before files are opened, for progress or by imports in other threads.
+  const descriptors = inheritedDescriptors();
   const lines = progress === undefined ? undefined : await progressLines(progress);
   const written = await recordToFiles({
     ...(await recordOptions(parsed.operands, parsed.options)),
+    descriptors,
     ...(lines ? { onProgress: (seen) => lines.see(seen) } : {}),
   }).finally(() => lines?.close());
   const note = exe === undefined && !quiet && !json ? toolChainNote(written.recording) : undefined;
