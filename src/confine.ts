@@ -9,7 +9,7 @@ import { type PolicyBuilder, policy } from './policy/builder.ts';
 import type { Policy } from './policy/model.ts';
 import { permittedLines } from './policy/permitted.ts';
 
-export type { Confinement } from './apply/confine.ts';
+export type { Confinement, Narrowing } from './apply/confine.ts';
 
 /** How to confine, whatever the policy comes from. */
 export interface ConfineOptions {
@@ -24,6 +24,8 @@ export interface ConfineRules extends ConfineOptions {
   readonly allow: readonly string[];
   /** Refused with EPERM although a set allows it. */
   readonly deny?: readonly string[];
+  /** Of what is allowed, what remains once `narrow` is called. */
+  readonly service?: readonly string[];
   /** The action for every call that no rule names; default `errno(EPERM)`. */
   readonly default?: string;
 }
@@ -33,6 +35,7 @@ export interface ConfineRules extends ConfineOptions {
  * half-applied, but for no_new_privs, which stays set once tried.
  *
  * @param source - a policy's path or file URL, a `Policy`, or rules
+ * @returns among others `narrow`, which puts the policy's `service:` in force when the program is ready
  * @throws {UnsupportedError} not Linux on x86-64, or the kernel cannot
  * @throws {PolicyError | UsageError} the policy is wrong or cannot be read, or holds what cannot be enforced here
  * @throws {SyscallError} the kernel or an outer filter refuses
@@ -76,10 +79,16 @@ function fromRules(rules: ConfineRules): Policy {
   let built = policy({ default: rules.default ?? 'errno(EPERM)' });
   for (const text of rules.allow) built = add(built, 'allow', text);
   for (const text of rules.deny ?? []) built = add(built, 'errno(EPERM)', text);
+  for (const text of rules.service ?? []) built = built.service(...splitRule(text));
   return built.build();
 }
 
 function add(built: PolicyBuilder, action: string, text: string): PolicyBuilder {
+  return built.rule(action, ...splitRule(text));
+}
+
+/** `call: condition`, or a call alone. */
+function splitRule(text: string): [call: string, condition?: string] {
   const colon = text.indexOf(': ');
-  return colon < 0 ? built.rule(action, text) : built.rule(action, text.slice(0, colon), text.slice(colon + 2));
+  return colon < 0 ? [text] : [text.slice(0, colon), text.slice(colon + 2)];
 }

@@ -2,8 +2,15 @@ import { PolicyError, SyscallError, UnsupportedError } from '../base/errors.ts';
 import { encodeProgram } from '../bpf/codec.ts';
 import type { Program } from '../bpf/instruction.ts';
 import { compile } from '../compile/compile.ts';
+import { compileService } from '../compile/compile-policy.ts';
 import { ARCHES, type ArchName } from '../facts/arches.ts';
-import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION, SECCOMP_RET_ALLOW } from '../facts/seccomp.ts';
+import {
+  PROBE_ARGUMENT,
+  PROBE_ERRNO,
+  PROBE_OPERATION,
+  SECCOMP_RET_ALLOW,
+  SERVICE_PROBE_ERRNO,
+} from '../facts/seccomp.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
 import { NR, SECCOMP_FILTER_FLAG_TSYNC } from '../kernel/abi.ts';
 import { errnoName, libc, trySyscall } from '../kernel/libc.ts';
@@ -15,6 +22,7 @@ import { decide } from '../policy/decide.ts';
 import type { Action, Policy } from '../policy/model.ts';
 import { resolvePolicy } from '../policy/resolve.ts';
 import type { ResolvedPolicy } from '../policy/resolved.ts';
+import { servicePolicy } from '../policy/service.ts';
 
 /** Puts a policy in force in this very process, on all its threads. */
 
@@ -26,12 +34,23 @@ const EINVAL = 22;
 const ENOSYS = 38;
 const EOPNOTSUPP = 95;
 
-/** What is in force now. */
-export interface Confinement {
+/** What was put in force. */
+export interface Narrowing {
   /** Threads whose status file confirmed the filter; 0 where the policy forbids reading them or /proc is not there. */
   readonly threads: number;
   /** The program that the kernel took. */
   readonly program: Program;
+}
+
+/** What is in force now, and what can be from the moment on at which the program is ready. */
+export interface Confinement extends Narrowing {
+  /**
+   * Puts the policy's `service:` in force too: all threads, at once, for ever.
+   *
+   * @throws {PolicyError} `no_service`, and `already_narrowed` for a second time
+   * @throws {SyscallError} the kernel or an outer filter refuses
+   */
+  narrow(): Narrowing;
 }
 
 /**
@@ -47,18 +66,54 @@ export function confineProcess(policy: Policy): Confinement {
   checkEnforceable(policy);
   const resolved = resolvePolicy(policy, { arches: [TARGET] });
   const program = compile(resolved, { probe: true });
+  const service = policy.service && encodedService(policy);
   checkKernel(policy);
   if (!allows(resolved, 'io_uring_enter')) giveUpRings();
   const statuses = openThreadStatuses();
   try {
     const before = filtersOfThisThread();
-    install(encodeProgram(program));
+    install(encodeProgram(program), PROBE_ERRNO);
     // A refused read or close could kill, so none is made that the policy does not allow.
     const threads = allows(resolved, 'read') ? confirmThreads(statuses, before) : 0;
-    return { threads, program };
+    return { threads, program, narrow: narrower(resolved, service) };
   } finally {
     if (allows(resolved, 'close')) closeThreadStatuses(statuses);
   }
+}
+
+/** Compiled before anything is in force: what compiling may call need not be permitted then. */
+interface Service {
+  readonly resolved: ResolvedPolicy;
+  readonly program: Program;
+}
+
+function encodedService(policy: Policy): Service {
+  const { program } = compileService(policy, { arches: [TARGET] });
+  return { resolved: resolvePolicy(servicePolicy(policy), { arches: [TARGET] }), program };
+}
+
+/** What opening and reading status files calls. */
+const TO_LOOK = ['openat', 'fstat', 'newfstatat', 'getdents64', 'read', 'close'];
+
+/** What `Confinement.narrow` does; `before` is in force until then. */
+function narrower(before: ResolvedPolicy, service: Service | undefined): () => Narrowing {
+  let isDone = false;
+  return () => {
+    if (service === undefined) throw new PolicyError('no_service', 'Cannot narrow: the policy has no "service"');
+    if (isDone) throw new PolicyError('already_narrowed', 'Cannot narrow: its "service" is in force already');
+    const { resolved, program } = service;
+    // A refused call could kill: the kernel's word alone counts where status files cannot be opened or read.
+    const canLook = TO_LOOK.every((name) => allows(before, name));
+    const statuses = canLook ? openThreadStatuses() : [];
+    const filters = canLook ? filtersOfThisThread() : undefined;
+    try {
+      install(encodeProgram(program), SERVICE_PROBE_ERRNO);
+      isDone = true;
+      return { threads: allows(resolved, 'read') ? confirmThreads(statuses, filters) : 0, program };
+    } finally {
+      if (allows(resolved, 'close')) closeThreadStatuses(statuses);
+    }
+  };
 }
 
 /** @throws {PolicyError} `wrong_arch`, `not_enforceable` */
@@ -68,7 +123,7 @@ function checkEnforceable(policy: Policy): void {
     const problem = `this policy is for ${arches.join(', ')}, this process is ${TARGET}`;
     throw new PolicyError('wrong_arch', `${problem}: add ${TARGET} to arches`);
   }
-  for (const { action, place } of [...actions(policy), ...policy.syscalls]) {
+  for (const { action, place } of [...actions(policy), ...policy.syscalls, ...(policy.service ?? [])]) {
     if (action.kind !== 'notify' && action.kind !== 'trace') continue;
     const problem = `${action.kind} needs another process that answers; a process that confines itself has none`;
     throw new PolicyError('not_enforceable', `${problem}: write errno(EPERM) or kill_process`, place);
@@ -97,7 +152,7 @@ function checkKernel(policy: Policy): void {
       tsync,
       `Cannot confine this process: a filter that is already in force answers ${errnoName(tsync)} to seccomp(2): it must allow SECCOMP_SET_MODE_FILTER with SECCOMP_FILTER_FLAG_TSYNC`,
     );
-  for (const { action } of [...actions(policy), ...policy.syscalls]) {
+  for (const { action } of [...actions(policy), ...policy.syscalls, ...(policy.service ?? [])]) {
     const result = tryActionAvailable(encodeAction(action, TARGET) & 0xffff_0000);
     if (result !== -EOPNOTSUPP) continue;
     throw new UnsupportedError(
@@ -107,8 +162,8 @@ function checkKernel(policy: Policy): void {
   }
 }
 
-/** no_new_privs, the filter, and the proof that it is ours that answers. */
-function install(program: Uint8Array): void {
+/** no_new_privs, the filter, and the proof that it is ours that answers: by this errno. */
+function install(program: Uint8Array, proof: number): void {
   // Refused by an earlier filter: then it is set, or seccomp(2) says EACCES.
   const wasSet = hasNoNewPrivs() !== false;
   if (!wasSet) setNoNewPrivs();
@@ -121,7 +176,7 @@ function install(program: Uint8Array): void {
     throw new SyscallError(error.call, error.errno, `${error.message}${hint}${kept}`, { cause: error });
   }
   const answer = trySyscall(NR.seccomp, PROBE_OPERATION, PROBE_ARGUMENT, null);
-  if (answer !== -PROBE_ERRNO)
+  if (answer !== -proof)
     throw new SyscallError(
       'seccomp',
       EPERM,
@@ -130,10 +185,10 @@ function install(program: Uint8Array): void {
 }
 
 function filtersOfThisThread(): number | undefined {
-  const [main] = openThreadStatuses();
-  if (main === undefined) return undefined;
-  const before = readThreadStatus(main);
-  closeThreadStatuses([main]);
+  const statuses = openThreadStatuses();
+  const [main] = statuses;
+  const before = main && readThreadStatus(main);
+  closeThreadStatuses(statuses);
   return before?.filters;
 }
 

@@ -1,6 +1,7 @@
 import type { ArchName } from '../facts/arches.ts';
 import { parseCondition } from '../policy/condition.ts';
 import type { Action, Call, Policy, Rule } from '../policy/model.ts';
+import { NARROWING_CONDITION } from '../policy/service.ts';
 import { setMembers } from '../policy/sets.ts';
 
 /** What `confine` adds to a policy so that Node itself goes on working under it. */
@@ -23,14 +24,11 @@ const NO_THREAD: string =
  */
 const STREAMS_OF_KOFFI = 'fd == 1 || fd == 2';
 
-/** A second `confine` installs its filter by this call; it can only narrow. */
-const SECOND_FILTER = 'operation == SECCOMP_SET_MODE_FILTER && flags == SECCOMP_FILTER_FLAG_TSYNC';
-
 /** What `confine` runs in. */
 const OWN: ArchName = 'x86_64';
 
 /**
- * Adds `@node`, ENOSYS for `@fallback`, threads only from clone, and the call by which a second `confine` narrows. What the policy
+ * Adds `@node`, ENOSYS for `@fallback`, threads only from clone, and the call by which a second `confine` narrows (`service:` gets `@node` too). What the policy
  * itself says of clone, seccomp or a set stays as it is. A policy for several ABIs gets it for that of Node alone.
  */
 export function withNodeFloor(policy: Policy): Policy {
@@ -44,10 +42,17 @@ export function withNodeFloor(policy: Policy): Policy {
   for (const [name, action] of sets) if (!own.some(isSet(name))) added.push(rule(action, 'set', name));
   if (!mentions('clone')) added.push(rule(EPERM, 'name', 'clone', NO_THREAD));
   if (!mentions('fsync')) added.push(rule(EINVAL, 'name', 'fsync', STREAMS_OF_KOFFI));
-  if (!mentions('seccomp')) added.push(rule(ALLOW, 'name', 'seccomp', SECOND_FILTER));
+  // A policy with `service:` has that rule by itself, and ends with it.
+  if (!mentions('seccomp') && !policy.service) added.push(rule(ALLOW, 'name', 'seccomp', NARROWING_CONDITION));
   const isShared = (policy.arches?.length ?? 1) > 1;
   const floor = isShared ? added.map((each) => ({ ...each, only: OWN })) : added;
-  return { ...policy, syscalls: [...policy.syscalls, ...floor] };
+  const { service } = policy;
+  const hasNode = service?.some(isSet('node')) ?? true;
+  return {
+    ...policy,
+    syscalls: [...policy.syscalls, ...floor],
+    ...(service && { service: hasNode ? service : [...service, rule(ALLOW, 'set', 'node')] }),
+  };
 }
 
 function rule(action: Action, kind: 'name' | 'set', name: string, condition?: string): Rule {

@@ -1,8 +1,9 @@
 import type { Diagrams, Node } from '../decision/diagrams.ts';
 import { type Interval, intervalsOf, nodeAt } from '../decision/intervals.ts';
+import { PROBE_ANSWERS } from '../decision/probe.ts';
 import { RANK_ARCH, RANK_NR } from '../decision/words.ts';
 import { ARCHES, type ArchName, X32_SYSCALL_BIT } from '../facts/arches.ts';
-import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION, SECCOMP_RET_ERRNO } from '../facts/seccomp.ts';
+import { PROBE_ARGUMENT, PROBE_OPERATION } from '../facts/seccomp.ts';
 import { LATEST_RELEASE, largestNumber, syscallNames, syscallNumber } from '../facts/syscalls.ts';
 import { halvesOf, isWord, zeroExtended } from './arguments.ts';
 import type { Outcomes } from './outcomes.ts';
@@ -58,7 +59,7 @@ export class Abi {
 
   #withoutProbe(nr: number, node: Node): Node {
     if (nr !== syscallNumber(this.arch, 'seccomp')) return node;
-    if (!this.#outcomes.of(node).includes((SECCOMP_RET_ERRNO | PROBE_ERRNO) >>> 0)) return node;
+    if (!this.#outcomes.of(node).some((action) => PROBE_ANSWERS.includes(action))) return node;
     const [operation, flags] = [halvesOf(this.arch, 0).low, halvesOf(this.arch, 1).low];
     const isProbe = this.#space.and(
       isWord(this.#space, operation, PROBE_OPERATION),

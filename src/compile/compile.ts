@@ -14,15 +14,15 @@ import { type CallCounts, weightsBy } from './weights.ts';
 export interface CompileOptions {
   /**
    * Also answer the probe call (facts/seccomp.ts) with its magic errno, before anything that the policy says of seccomp(2). Whatever
-   * installs a filter wants it.
+   * installs a filter wants it. `service`: with that of a policy's second program.
    */
-  readonly probe?: boolean;
+  readonly probe?: boolean | 'service';
   /** How often calls were seen: frequent ones get short ways. */
   readonly counts?: CallCounts;
 }
 
 /** Some 100 MiB and 1 s: a filter that fits the kernel takes a tenth. */
-const LIMITS: Limits = { nodes: 1 << 21, steps: 6_000_000 };
+export const LIMITS: Limits = { nodes: 1 << 21, steps: 6_000_000 };
 
 /**
  * Compiles a policy to a program: the architecture first, then the number, then arguments. Deterministic. The program's own meaning is

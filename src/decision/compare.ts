@@ -1,12 +1,12 @@
 import { ARCH_NAMES, ARCHES, type ArchName, X32_SYSCALL_BIT } from '../facts/arches.ts';
-import { PROBE_ERRNO, SECCOMP_RET_ERRNO, type SeccompData } from '../facts/seccomp.ts';
+import type { SeccompData } from '../facts/seccomp.ts';
 import { syscallName } from '../facts/syscalls.ts';
 import type { Condition } from '../policy/model.ts';
 import { canonical, permitted } from './actions.ts';
 import { type Diagrams, FALSE, type Node, TRUE } from './diagrams.ts';
 import { type Interval, intervalsOf } from './intervals.ts';
 import { wordsOf } from './lift/condition.ts';
-import { answeringProbe } from './probe.ts';
+import { answeringProbe, PROBE_ANSWERS } from './probe.ts';
 import { swapWords } from './swap-words.ts';
 import { evaluate, findCall } from './witness.ts';
 import { RANK_ARCH, RANK_NR } from './words.ts';
@@ -41,8 +41,8 @@ export type Pair = readonly [left: Node, right: Node];
  */
 export function comparable(space: Diagrams, left: Node, right: Node): Pair {
   const pair: Pair = [canonical(space, left), canonical(space, right)];
-  const probe = space.leaf((SECCOMP_RET_ERRNO | PROBE_ERRNO) >>> 0);
-  if (!pair.some((node) => space.reachable(node).includes(probe))) return pair;
+  const answers = PROBE_ANSWERS.map((action) => space.leaf(action));
+  if (!pair.some((node) => space.reachable(node).some((leaf) => answers.includes(leaf)))) return pair;
   return [answeringProbe(space, pair[0], ARCH_NAMES), answeringProbe(space, pair[1], ARCH_NAMES)];
 }
 

@@ -1,5 +1,6 @@
 import { highHalf, lowHalf } from '../base/u64.ts';
 import { ARCHES, NO_CALL, X32_SYSCALL_BIT } from '../facts/arches.ts';
+import { PROBE_ERRNO, SERVICE_PROBE_ERRNO } from '../facts/seccomp.ts';
 import type {
   ResolvedArch,
   ResolvedCondition,
@@ -16,8 +17,8 @@ import { RANK_ARCH, RANK_NR, valueOffset } from './words.ts';
 const LAST = 0xffff_ffff;
 
 export interface PolicyMeaning {
-  /** Also answer the probe call (facts/seccomp.ts) with its magic errno, before anything that the policy says of seccomp(2). */
-  readonly probe?: boolean;
+  /** Also answer the probe call (facts/seccomp.ts) with its magic errno (`service`: that of a second program), before anything that the policy says of seccomp(2). */
+  readonly probe?: boolean | 'service';
 }
 
 /** What a policy says of every call, as a diagram whose leaves are SECCOMP_RET_* with their data. */
@@ -28,6 +29,7 @@ export function diagramOfPolicy(space: Diagrams, policy: ResolvedPolicy, { probe
         space,
         meaning,
         policy.arches.map(({ arch }) => arch),
+        probe === 'service' ? SERVICE_PROBE_ERRNO : PROBE_ERRNO,
       )
     : meaning;
 }

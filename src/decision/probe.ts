@@ -7,16 +7,27 @@ import {
   PROBE_ERRNO,
   PROBE_OPERATION,
   SECCOMP_RET_ERRNO,
+  SERVICE_PROBE_ERRNO,
 } from '../facts/seccomp.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
 import { type Diagrams, FALSE, type Node } from './diagrams.ts';
 import { Vectors } from './vectors.ts';
 
 /** The diagram that also answers the probe call (facts/seccomp.ts) of some ABIs, before anything that it says of seccomp(2). */
-export function answeringProbe(space: Diagrams, node: Node, arches: Iterable<ArchName>): Node {
-  const answer = space.leaf((SECCOMP_RET_ERRNO | PROBE_ERRNO) >>> 0);
+export function answeringProbe(
+  space: Diagrams,
+  node: Node,
+  arches: Iterable<ArchName>,
+  errno: number = PROBE_ERRNO,
+): Node {
+  const answer = space.leaf((SECCOMP_RET_ERRNO | errno) >>> 0);
   return space.choose(probeCalls(space, arches), answer, node);
 }
+
+/** What programs of ours return for the probe call. */
+export const PROBE_ANSWERS: readonly number[] = [PROBE_ERRNO, SERVICE_PROBE_ERRNO].map(
+  (errno) => (SECCOMP_RET_ERRNO | errno) >>> 0,
+);
 
 function probeCalls(space: Diagrams, arches: Iterable<ArchName>): Node {
   const vectors = new Vectors(space);

@@ -33,6 +33,8 @@ export const BPF_MAXINSNS = 4096;
 export const PROBE_OPERATION = 0x5e1c1e00;
 export const PROBE_ARGUMENT = 0x53454c4b;
 export const PROBE_ERRNO = 3517;
+/** What the second program of a policy answers (`service:`): of two errnos the kernel takes the newer program's, so that this one proves it. */
+export const SERVICE_PROBE_ERRNO = 3518;
 
 /** What a filter is asked about: `struct seccomp_data` of include/uapi/linux/seccomp.h. */
 export interface SeccompData {

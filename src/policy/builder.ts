@@ -103,6 +103,12 @@ export class PolicyBuilder {
     return new PolicyBuilder({ ...this.#policy, start });
   }
 
+  /** Allows a call that `syscalls` permit once the program is ready too. */
+  service(call: string, condition?: string): PolicyBuilder {
+    const service = [...(this.#policy.service ?? []), makeRule({ kind: 'allow' }, call, condition)];
+    return new PolicyBuilder({ ...this.#policy, service });
+  }
+
   /** Adds a rule that is in force for one ABI alone. */
   only(arch: ArchName, action: string, call: string, condition?: string): PolicyBuilder {
     const rule = { ...makeRule(parseAction(action), call, condition), only: arch };

@@ -8,13 +8,13 @@ import { CALL_PATTERN, CONDITION_PATTERN } from './schema.ts';
 import { fail, type Locate, quote } from './source.ts';
 
 /**
- * Checks the shape of `syscalls:`, `only:` and `start:` as the schema does, but with a message for each way to get it wrong.
+ * Checks the shape of `syscalls:`, `only:`, `start:` and `service:` as the schema does, but with a message for each way to get it wrong.
  *
  * @throws {PolicyError} `wrong_type`, `bad_value`, and those of `parseAction`
  */
 export function checkRules(root: YAMLMap, text: string, locate: Locate): void {
   for (const { key, value } of pairsOf(root)) {
-    if (key === 'syscalls' || key === 'start') checkActions(value, text, locate);
+    if (key === 'syscalls' || key === 'start' || key === 'service') checkActions(value, text, locate);
     if (key !== 'only') continue;
     if (!isMap(value)) wrongType(value, 'wanted ABIs, and under each actions with lists of calls', locate);
     for (const { key: arch, keyNode, value: actions } of pairsOf(value)) {

@@ -13,5 +13,6 @@ export { printPolicy } from './print.ts';
 export type { ResolveOptions } from './resolve.ts';
 export { resolvePolicy } from './resolve.ts';
 export type * from './resolved.ts';
+export { servicePolicy } from './service.ts';
 export type { NamedSet, SetMember } from './sets/named-set.ts';
 export { setMembers, setNames, sets } from './sets.ts';

@@ -20,6 +20,7 @@ export function mergePolicies(left: Policy, right: Policy): Policy {
   const name = left.name ?? right.name;
   const commentBefore = left.commentBefore ?? right.commentBefore;
   const start = left.start || right.start ? mergeRules(left.start ?? [], right.start ?? []) : undefined;
+  const service = left.service || right.service ? mergeRules(left.service ?? [], right.service ?? []) : undefined;
   const keyComments = { ...right.keyComments, ...left.keyComments };
   return {
     selkie: 1,
@@ -33,6 +34,7 @@ export function mergePolicies(left: Policy, right: Policy): Policy {
     badArch: left.badArch,
     syscalls: mergeRules(left.syscalls, right.syscalls),
     ...(start && { start }),
+    ...(service && { service }),
     ...(commentBefore !== undefined && { commentBefore }),
     ...(Object.keys(keyComments).length > 0 && { keyComments }),
   };

@@ -75,6 +75,8 @@ export interface Policy {
   /** Rules of `syscalls:` and of `only:`. */
   readonly syscalls: readonly Rule[];
   readonly start?: readonly Rule[];
+  /** What is permitted of `syscalls` once the program is ready; see service.ts. */
+  readonly service?: readonly Rule[];
   /** Comment lines above the first key (without `#`). */
   readonly commentBefore?: string;
   /** Comments at keys: by `default`, `syscalls`, `syscalls.allow`, `only.i386.allow`, …; `end` holds those behind everything. */

@@ -25,6 +25,7 @@ const KEYS = [
   'syscalls',
   'only',
   'start',
+  'service',
 ];
 
 /**
@@ -129,7 +130,7 @@ class Reader {
       const comments =
         index === 0 ? { ...(top.behind !== undefined && { behind: top.behind }) } : this.#take(startOf(keyNode));
       this.#note(key, comments);
-      if (key === 'syscalls' || key === 'start') read[key] = this.#rules(key, value as YAMLMap);
+      if (key === 'syscalls' || key === 'start' || key === 'service') read[key] = this.#rules(key, value as YAMLMap);
       else if (key === 'only') {
         read.only = this.#only(value as YAMLMap);
         read.defaults = this.#defaults(value as YAMLMap);
@@ -148,6 +149,7 @@ class Reader {
       badArch: (read.bad_arch as Action | undefined) ?? { kind: 'kill_process' },
       syscalls: [...(read.syscalls as readonly Rule[]), ...((read.only as readonly Rule[] | undefined) ?? [])],
       ...spread('start', read.start as readonly Rule[] | undefined),
+      ...spread('service', read.service as readonly Rule[] | undefined),
       ...spread('commentBefore', top.before),
       ...(Object.keys(this.#keyComments).length > 0 && { keyComments: this.#keyComments }),
     };

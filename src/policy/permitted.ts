@@ -1,6 +1,7 @@
 import type { ArchName } from '../facts/arches.ts';
 import { printCondition } from './condition-print.ts';
 import type { Policy, Rule } from './model.ts';
+import { rulesOfSyscalls } from './service.ts';
 import { setMembers } from './sets.ts';
 
 const PERMITTING: readonly string[] = ['allow', 'log'];
@@ -11,7 +12,7 @@ const PERMITTING: readonly string[] = ['allow', 'log'];
  * @param arches - ABIs that it is shown for; a rule for one of several ABIs alone says so
  */
 export function permittedLines(policy: Policy, arches: readonly ArchName[] | undefined = policy.arches): string[] {
-  const rules = [...policy.syscalls, ...(policy.start ?? [])].filter(
+  const rules = [...rulesOfSyscalls(policy), ...(policy.start ?? [])].filter(
     ({ action, only }) => PERMITTING.includes(action.kind) && (only === undefined || (arches?.includes(only) ?? true)),
   );
   const lines = new Set(rules.flatMap((rule) => ruleLines(rule, policy.sets, arches?.length === 1)));

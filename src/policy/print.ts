@@ -35,6 +35,7 @@ export function printPolicy(policy: Policy): string {
     lines.push(...only);
   }
   if (policy.start) section('start', policy.start);
+  if (policy.service) section('service', policy.service);
   lines.push(...commentLines(policy.keyComments?.end?.before, ''));
   return `${lines.join('\n')}\n`;
 }

@@ -8,6 +8,7 @@ import { type Candidate, checkConflicts, type Precedence } from './conflicts.ts'
 import type { Action, Policy, Rule } from './model.ts';
 import { resolveCondition } from './resolve-condition.ts';
 import type { ResolvedArch, ResolvedPolicy, ResolvedRule } from './resolved.ts';
+import { rulesOfSyscalls } from './service.ts';
 import { setMembers, setNames } from './sets.ts';
 import { quote } from './source.ts';
 
@@ -35,7 +36,8 @@ export function resolvePolicy(policy: Policy, options: ResolveOptions = {}): Res
     );
   }
   for (const arch of Object.keys(policy.defaults ?? {})) checkListed(arch as ArchName, policy.arches, undefined);
-  const rules = options.includeStart ? [...policy.syscalls, ...(policy.start ?? [])] : policy.syscalls;
+  const own = rulesOfSyscalls(policy);
+  const rules = options.includeStart ? [...own, ...(policy.start ?? [])] : own;
   const notes = checkCalls(rules, arches, policy);
   return {
     arches: arches.map((arch) => resolveArch(policy, rules, arch, arches)),

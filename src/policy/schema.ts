@@ -8,7 +8,7 @@ import { ACTION_PATTERN } from './action.ts';
  */
 
 /** Keys that later versions of Selkie will read: refused by name, so that no text changes its meaning silently. */
-export const RESERVED_KEYS: readonly string[] = ['service', 'paths', 'flags'];
+export const RESERVED_KEYS: readonly string[] = ['paths', 'flags'];
 
 /** A name, a set or a number: `read`, `@go`, `syscall(335)`. */
 export const CALL_PATTERN: RegExp =
@@ -104,6 +104,7 @@ export const policySchema: v.GenericSchema<PolicyText> = v.pipe(
         ),
       ),
       start: v.optional(rules),
+      service: v.optional(v.pipe(rules, v.description('what remains permitted of syscalls once the program is ready'))),
     },
     'wanted a map of keys',
   ),

@@ -12,26 +12,31 @@ export class PolicyUnion {
   #head: Policy | undefined;
   readonly #rules = new Map<string, Rule>();
   readonly #start = new Map<string, Rule>();
+  readonly #service = new Map<string, Rule>();
   #hasStart = false;
+  #hasService = false;
 
   /** @throws {PolicyError} `merge_differs`, `conflict` with both lines */
   add(policy: Policy): void {
     if (this.#head) checkSameHead(this.#head, policy);
     this.#head = this.#head ? joinHeads(this.#head, policy) : policy;
     this.#hasStart ||= policy.start !== undefined;
+    this.#hasService ||= policy.service !== undefined;
     for (const rule of policy.syscalls) addRule(this.#rules, rule);
     for (const rule of policy.start ?? []) addRule(this.#start, rule);
+    for (const rule of policy.service ?? []) addRule(this.#service, rule);
   }
 
   /** @throws {PolicyError} `nothing_to_merge` where no policy was added */
   policy(): Policy {
     if (!this.#head) throw new PolicyError('nothing_to_merge', 'cannot merge: no policy is there');
-    const { start: _start, arches, ...head } = this.#head;
+    const { start: _start, service: _service, arches, ...head } = this.#head;
     return {
       ...head,
       ...(arches && { arches: ARCH_NAMES.filter((arch) => arches.includes(arch)) }),
       syscalls: sorted(this.#rules),
       ...(this.#hasStart && { start: sorted(this.#start) }),
+      ...(this.#hasService && { service: sorted(this.#service) }),
     };
   }
 }

@@ -29,10 +29,10 @@ const CGO_POLICY = POLICY.replace('    - read\n', '    - mprotect\n    - read\n 
 const goTool = missingTools('go', 'gofmt');
 
 /** A module of the test program and the converted policy. */
-function converted(context: TestContext, policy = POLICY): string {
+function converted(context: TestContext, policy = POLICY, program = 'go-confine'): string {
   const folder = scratchFolder(context);
   writeFileSync(join(folder, 'policy.yaml'), policy);
-  cpSync(join(ROOT, 'test/programs/go-confine'), join(folder, 'app'), { recursive: true });
+  cpSync(join(ROOT, 'test/programs', program), join(folder, 'app'), { recursive: true });
   writeFileSync(join(folder, 'app/go.mod'), 'module confined\n\ngo 1.19\n');
   const made = selkie(['convert', 'policy.yaml', '--to', 'go', '-o', 'app'], { cwd: folder });
   assert.equal(made.status, 0, made.stderr);
@@ -63,6 +63,24 @@ for (const { label, go: tool, here } of GO_TOOLS)
         assert.doesNotMatch(run.stdout, /getppid/);
       }
     });
+
+for (const { label, go: tool, here } of GO_TOOLS)
+  test(`Go source narrows every thread to service:, once: ${label}`, {
+    skip: here ? false : `${label} is not installed`,
+  }, (context) => {
+    const policy = `${POLICY.replace(/\n {4}- /, '\n    - getppid\n    - ')}service:\n  allow:\n    - exit_group\n    - write\n    - "@go"\n`;
+    const folder = converted(context, policy, 'go-service');
+    go(tool, folder, ['vet', '.']);
+    go(tool, folder, ['build', '-o', '../program', '.']);
+    for (let round = 0; round < 20; round += 1) {
+      const { status, stdout, stderr } = runCommand(['./program'], { cwd: folder, nobody: true });
+      assert.equal(status, 0, stdout + stderr);
+      assert.match(
+        stdout,
+        /^refused before 0, after 24 of 24\nselkie: cannot narrow this program: seccomp: .*operation not permitted\n$/,
+      );
+    }
+  });
 
 test('every task of the confined process has the filter and no_new_privs', { skip: goTool }, async (context) => {
   const folder = converted(context);

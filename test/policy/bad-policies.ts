@@ -89,7 +89,7 @@ const shape: readonly BadPolicy[] = [
   bad('a misspelled key', head('nmae: web'), 'unknown_key', '5:1', /"nmae" .* did you mean "name"/),
   bad('a key that is nothing like one', head('frobnicate: 1'), 'unknown_key', '5:1', /wanted selkie, sets/),
   bad('a reserved key', head('paths: []'), 'not_yet', '5:1', /"paths" is reserved: .* not yet/),
-  bad('a service', head('service: {}'), 'not_yet', '5:1', /"service" is reserved/),
+  bad('a service that is a list', head('service: [read]'), 'wrong_type', '5:10', /a list .* wanted actions/),
   bad('flags', head('flags: []'), 'not_yet', '5:1', /"flags" is reserved/),
   bad('a name that is a number', head('name: 5'), 'wrong_type', '5:7', /the number 5 .* wanted a name/),
   bad('an empty name', head('name: ""'), 'bad_value', '5:7', /wanted a name/),

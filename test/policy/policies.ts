@@ -100,6 +100,7 @@ export const policyModel: fc.Arbitrary<Policy> = fc
       badArch: action,
       syscalls: fc.array(ownRule, { maxLength: 8 }),
       start: fc.array(rule, { maxLength: 3 }),
+      service: fc.array(rule, { maxLength: 3 }),
       commentBefore: comment,
       keyComments: fc.dictionary(
         fc.constantFrom(

@@ -77,6 +77,10 @@ only: # two of them
 start:
   allow:
     - execve
+# once it listens
+service: # much less
+  allow:
+    - read # and no more
 # end
 `;
 

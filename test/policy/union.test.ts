@@ -33,12 +33,17 @@ const policies: fc.Arbitrary<string> = fc
     allow: rules(['read', 'write', '"@go"', 'socket: domain == AF_UNIX', 'socket: domain == AF_INET', 'syscall(4000)']),
     deny: rules(['mkdir', 'clone3']),
     start: rules(['execve', 'brk']),
+    service: rules(['read', 'write']),
   })
-  .map(({ top, name, kernel, arches, key, allow, deny, start }) => {
+  .map(({ top, name, kernel, arches, key, allow, deny, start, service }) => {
     const body = section('allow', allow) + section('errno(ENOSYS)', deny);
     const head = `${top}selkie: 1\nsets: 1\n${name}arches: [${arches}]\ndefault: errno(EPERM)${key}\nkernel: "${kernel}"\nunknown: errno(ENOSYS)\n`;
     const syscalls = body === '' ? 'syscalls: {}\n' : `syscalls:\n${body}`;
-    return `${head}bad_arch: kill_process\n${syscalls}${start === '' ? '' : `start:\n${section('allow', start)}`}`;
+    const [begin, later] = [
+      ['start', start],
+      ['service', service],
+    ].map(([key, text = '']) => (text === '' ? '' : `${key}:\n${section('allow', text)}`));
+    return `${head}bad_arch: kill_process\n${syscalls}${begin}${later}`;
   });
 
 test('a union is the same bytes in any order', () =>

@@ -1,6 +1,6 @@
 import { PolicyError } from '../../base/errors.ts';
 import type { Program } from '../../bpf/instruction.ts';
-import { compilePolicy } from '../../compile/compile-policy.ts';
+import { compilePolicy, compileService } from '../../compile/compile-policy.ts';
 import type { ArchName } from '../../facts/arches.ts';
 import { syscallNumber } from '../../facts/syscalls.ts';
 import type { Policy } from '../../policy/model.ts';
@@ -36,6 +36,7 @@ export function write(input: FormatInput): FormatOutput {
     throw new PolicyError('wrong_arch', `this policy is for ${arches.join(', ')}, Go source is for others: ${wanted}`);
   }
   const { program, notes } = compilePolicy(input.policy, { arches, includeStart: false, probe: true });
+  const service = input.policy.service && compileService(input.policy, { arches });
   const heading = headingOf(input, names);
   const goarches = targets.map(({ goarch }) => goarch);
   const files: OutputFile[] = targets.map(({ arch, goarch }) => ({
@@ -47,17 +48,19 @@ export function write(input: FormatInput): FormatOutput {
         arch,
         goarch,
         program,
+        ...(service && { service: service.program }),
         policyDigest: input.policyDigest,
         permitted: permitted(input, arch),
       }),
   }));
-  files.push({ name: OTHER_FILE, text: otherSource(heading, goarches) });
+  files.push({ name: OTHER_FILE, text: otherSource(heading, goarches, service !== undefined) });
   return {
     files,
     absent: TARGETS.filter((target) => !targets.includes(target)).map(({ goarch }) => fileOf(goarch)),
     notes: [
       ...(input.policy.arches ? [] : ['no arches in the policy: compiled for x86_64']),
       ...notes,
+      ...(service?.notes.filter((note) => !notes.includes(note)) ?? []),
       ...floorNotes(
         input.policy,
         targets.map(({ arch }) => arch),
@@ -68,7 +71,8 @@ export function write(input: FormatInput): FormatOutput {
 
 /** The program inside Go source that `write` made, for those who want to hold it against the policy. */
 export function readProgram(source: string): Program {
-  const rows = source.matchAll(/^\t\{(0x\w+), (\d+), (\d+), (0x\w+)\},$/gm);
+  const [own = ''] = source.split('\nvar selkieServiceProgram ');
+  const rows = own.matchAll(/^\t\{(0x\w+), (\d+), (\d+), (0x\w+)\},$/gm);
   return [...rows].map(([, code, jt, jf, k]) => ({ code: Number(code), jt: Number(jt), jf: Number(jf), k: Number(k) }));
 }
 

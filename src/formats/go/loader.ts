@@ -1,6 +1,6 @@
 import type { Instruction, Program } from '../../bpf/instruction.ts';
 import type { ArchName } from '../../facts/arches.ts';
-import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION } from '../../facts/seccomp.ts';
+import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION, SERVICE_PROBE_ERRNO } from '../../facts/seccomp.ts';
 import { syscallNumber } from '../../facts/syscalls.ts';
 import type { GoNames } from './names.ts';
 import { digestSource } from './other.ts';
@@ -12,6 +12,8 @@ export interface LoaderInput {
   readonly arch: ArchName;
   readonly goarch: string;
   readonly program: Program;
+  /** Of `service:`, where the policy has it. */
+  readonly service?: Program;
   /** SHA-256 of the policy, hexadecimal. */
   readonly policyDigest: string;
   /** A line a call. */
@@ -19,7 +21,7 @@ export interface LoaderInput {
 }
 
 /** Formatted as gofmt does, from the imports on. */
-export function loaderSource({ names, arch, goarch, program, policyDigest, permitted }: LoaderInput): string {
+export function loaderSource({ names, arch, goarch, program, service, policyDigest, permitted }: LoaderInput): string {
   return `
 import (
 	"fmt"
@@ -30,14 +32,14 @@ import (
 
 ${digestSource(names, policyDigest)}
 ${functionSource(names)}
-${permitsSource(names, permitted)}
+${service ? `${serviceFunctionSource(names)}\n` : ''}${permitsSource(names, permitted)}
 ${constantsSource(arch)}
 ${INSTALL_SOURCE}
 // The program, for linux/${goarch}: "selkie disasm" on the policy shows what it does.
 var selkieProgram = [...]selkieInstruction{
 ${program.map(instructionSource).join('\n')}
 }
-`;
+${service ? serviceProgramSource(service) : ''}`;
 }
 
 function functionSource({ func }: GoNames): string {
@@ -48,6 +50,30 @@ func ${func}() error {
 		return fmt.Errorf("selkie: cannot confine this program: %w", err)
 	}
 	return nil
+}
+`;
+}
+
+function serviceFunctionSource({ func }: GoNames): string {
+  return `// ${func}Service narrows what ${func} put in force to the policy's service, for every thread, for ever. Call it once, when the program is
+// ready. After an error do not go on.
+func ${func}Service() error {
+	if err := selkieInstall(selkieServiceProgram[:], selkieServiceProbeErrno); err != nil {
+		return fmt.Errorf("selkie: cannot narrow this program: %w", err)
+	}
+	return nil
+}
+`;
+}
+
+function serviceProgramSource(service: Program): string {
+  return `
+// Of two errnos the kernel returns the newer filter's: this one proves that the service is in force.
+const selkieServiceProbeErrno = ${SERVICE_PROBE_ERRNO}
+
+// The program of the policy's service, in force over the other one.
+var selkieServiceProgram = [...]selkieInstruction{
+${service.map(instructionSource).join('\n')}
 }
 `;
 }
@@ -115,7 +141,11 @@ func selkieConfine() error {
 	if set != 1 {
 		return fmt.Errorf("no_new_privs is not set although the kernel said so: an outer filter answers for it")
 	}
-	fprog := selkieFprog{uint16(len(selkieProgram)), &selkieProgram[0]}
+	return selkieInstall(selkieProgram[:], selkieProbeErrno)
+}
+
+func selkieInstall(program []selkieInstruction, probeErrno syscall.Errno) error {
+	fprog := selkieFprog{uint16(len(program)), &program[0]}
 	thread, _, errno := syscall.RawSyscall(selkieSysSeccomp, selkieSetModeFilter, selkieFlagTsync, uintptr(unsafe.Pointer(&fprog)))
 	if errno != 0 {
 		return fmt.Errorf("seccomp: %s: %w", selkieReason(errno), errno)
@@ -124,7 +154,7 @@ func selkieConfine() error {
 		return fmt.Errorf("seccomp: thread %d has a filter of its own: call this before such threads start: %w", thread, syscall.ESRCH)
 	}
 	_, _, errno = syscall.RawSyscall(selkieSysSeccomp, selkieProbeOperation, selkieProbeArgument, 0)
-	if errno != selkieProbeErrno {
+	if errno != probeErrno {
 		return fmt.Errorf("the filter is not in force although the kernel said so: an outer filter answers for it")
 	}
 	return nil

@@ -36,7 +36,7 @@ const ${names.func}Policy = "${policyDigest}"
 }
 
 /** The file for every other system: it builds there, and confining is an error. */
-export function otherSource(heading: Heading, goarches: readonly string[]): string {
+export function otherSource(heading: Heading, goarches: readonly string[], hasService: boolean): string {
   const { names, policyDigest } = heading;
   const others = goarches.map((goarch) => `!${goarch}`).join(' && ');
   const constraint = goarches.length === 1 ? `!linux || ${others}` : `!linux || (${others})`;
@@ -55,9 +55,18 @@ func ${names.func}() error {
 	return errors.New("selkie: cannot confine this program: the policy is for ${wanted}, this is " + runtime.GOOS + "/" + runtime.GOARCH)
 }
 
-// ${names.func}Permits returns what the policy permits: nothing is in force here.
+${hasService ? otherServiceSource(names) : ''}// ${names.func}Permits returns what the policy permits: nothing is in force here.
 func ${names.func}Permits() string {
 	return ""
 }
+`;
+}
+
+function otherServiceSource({ func }: GoNames): string {
+  return `// ${func}Service fails as ${func} does.
+func ${func}Service() error {
+	return ${func}()
+}
+
 `;
 }
