@@ -26,6 +26,7 @@ export const NR = {
   tgkill: 234,
   unshare: 272,
   eventfd2: 290,
+  pipe2: 293,
   perf_event_open: 298,
   process_vm_readv: 310,
   seccomp: 317,

@@ -1,6 +1,6 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { F_GETFD, F_SETFD, FD_CLOEXEC, NR } from './abi.ts';
-import { trySyscall } from './libc.ts';
+import { mustSyscall, trySyscall } from './libc.ts';
 
 /** Descriptors of this process: which of them its parent gave it, and which a child shall have. */
 
@@ -13,6 +13,15 @@ export function isCloseOnExec(fd: number): boolean | undefined {
 /** fcntl(F_SETFD). */
 export function setCloseOnExec(fd: number, on: boolean): void {
   trySyscall(NR.fcntl, fd, F_SETFD, on ? FD_CLOEXEC : 0);
+}
+
+const F_DUPFD_CLOEXEC = 1030;
+
+/** Moves a descriptor of ours to a free number above another one. @throws {SyscallError} */
+export function moveAbove(fd: number, number: number): number {
+  const moved = mustSyscall('fcntl', `copy descriptor ${fd}`, NR.fcntl, fd, F_DUPFD_CLOEXEC, number + 1);
+  closeDescriptor(fd);
+  return moved;
 }
 
 /** Closes a descriptor that node:fs does not know. */
@@ -36,7 +45,8 @@ export function inheritedDescriptors(): readonly number[] {
   return fds.filter((fd) => isCloseOnExec(fd) === false || !isOfNode(fd, links));
 }
 
-function linkOf(fd: number): string | undefined {
+/** What /proc shows of a descriptor of ours, as `pipe:[4711]`; undefined where it is not open. */
+export function linkOf(fd: number): string | undefined {
   try {
     return readlinkSync(`/proc/self/fd/${fd}`);
   } catch {

@@ -39,6 +39,13 @@ export function eventDescriptor(): number {
   return mustSyscall('eventfd2', 'make a wake-up call', NR.eventfd2, 0, O_CLOEXEC);
 }
 
+/** A pipe, both ends close-on-exec: the reading one, the writing one. @throws {SyscallError} */
+export function pipe(): readonly [number, number] {
+  const fds = Buffer.alloc(8);
+  mustSyscall('pipe2', 'make a pipe', NR.pipe2, fds, O_CLOEXEC);
+  return [fds.readInt32LE(0), fds.readInt32LE(4)];
+}
+
 /** Makes an eventfd readable. */
 export function raiseEvent(fd: number): void {
   const one = Buffer.alloc(8);
@@ -96,6 +103,8 @@ export interface SpawnOptions {
   readonly argv: readonly string[];
   /** Descriptors that stay open there under their numbers; all others of ours are close-on-exec. */
   readonly descriptors: readonly number[];
+  /** One more, under another number; no other descriptor that is needed may have that. */
+  readonly renamed?: { readonly from: number; readonly to: number };
 }
 
 const POSIX_SPAWN_SETSIGDEF = 4;
@@ -126,6 +135,8 @@ export function spawnBlocked(options: SpawnOptions): number {
   // A dup2 onto itself clears close-on-exec in the child alone (POSIX, posix_spawn_file_actions_adddup2).
   for (const fd of options.descriptors)
     call('posix_spawn_file_actions_adddup2', ['void *', 'int', 'int'], actions, fd, fd);
+  const { renamed } = options;
+  if (renamed) call('posix_spawn_file_actions_adddup2', ['void *', 'int', 'int'], actions, renamed.from, renamed.to);
   const argv = stringArray(options.argv);
   const pid = Buffer.alloc(4);
   // Safe because: every buffer is ours, at least as long as its type, and referenced until posix_spawn has copied it.

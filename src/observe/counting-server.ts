@@ -2,6 +2,7 @@ import { NOTIF_OFFSET_ARCH, NOTIF_OFFSET_IP, NOTIF_OFFSET_NR, NOTIF_OFFSET_PID }
 import type { Listener } from '../kernel/notify.ts';
 import { FastLoop } from './fast-loop.ts';
 import type { Observed, Progress } from './protocol.ts';
+import { type ReadyOptions, ReadyWatch } from './ready.ts';
 import type { CallServer } from './receive.ts';
 import { Tally } from './tally.ts';
 
@@ -16,12 +17,15 @@ export class CountingServer implements CallServer<Observed> {
   #listener: Listener | undefined;
   #fast: FastLoop | undefined;
   #lastProgress = 0;
+  #isReady: boolean | undefined;
   #calls = 0;
 
-  /** `launcher`: see ReceiveOptions; `tell`: see Progress. */
-  constructor(launcher: string, tell: (progress: Progress) => void) {
+  /** `launcher`: see ReceiveOptions; `tell`: see Progress; `ready`: what begins the service. */
+  constructor(launcher: string, tell: (progress: Progress) => void, ready?: ReadyOptions) {
     this.#tally = new Tally(launcher);
     this.#tell = tell;
+    this.#tally.watch = ready && new ReadyWatch(ready);
+    this.#isReady = ready && false;
   }
 
   begin(listener: Listener, socket: number, wake: number): void {
@@ -45,9 +49,17 @@ export class CountingServer implements CallServer<Observed> {
     const tid = call.getUint32(NOTIF_OFFSET_PID, true);
     const nr = call.getInt32(NOTIF_OFFSET_NR, true);
     const token = call.getUint32(NOTIF_OFFSET_ARCH, true);
+    const readiness = this.#tally.watch?.see(call) ?? 'no';
+    if (readiness === 'now') this.#beginService();
     const ip = () => call.getBigUint64(NOTIF_OFFSET_IP, true);
     if (this.#tally.add(tid, nr, token, ip)) this.#listener?.continue(call);
     else this.#listener?.answer(0n, ENOSYS, call);
+    if (readiness === 'after') this.#beginService();
+  }
+
+  #beginService(): void {
+    this.#isReady = true;
+    this.#tally.beginService();
   }
 
   drop(index: number): void {
@@ -60,7 +72,8 @@ export class CountingServer implements CallServer<Observed> {
 
   result(): Observed {
     const { calls, boundary } = this.#tally;
-    return { calls, boundary, results: this.#tally.results(), isSynchronous: this.#isSynchronous };
+    const ready = this.#isReady === undefined ? {} : { isReady: this.#isReady };
+    return { calls, boundary, results: this.#tally.results(), isSynchronous: this.#isSynchronous, ...ready };
   }
 
   #tellProgress(): void {

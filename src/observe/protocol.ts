@@ -1,4 +1,5 @@
 import type { BoundaryKind } from './boundary.ts';
+import type { ReadyOptions } from './ready.ts';
 import type { ExecutableCall } from './tally.ts';
 
 /** What the receiving worker and the thread that started it tell each other. */
@@ -13,6 +14,12 @@ export interface ReceiveOptions {
   readonly launcher: string;
 }
 
+/** Of a recording's worker. */
+export interface RecordWorkerOptions extends ReceiveOptions {
+  /** Absent: there is no service. */
+  readonly ready?: ReadyOptions;
+}
+
 /** What a recording saw; also of one that was cut short. */
 export interface Observed {
   readonly calls: number;
@@ -20,6 +27,8 @@ export interface Observed {
   readonly results: readonly ExecutableCall[];
   /** Whether the kernel took turns on one CPU (SYNC_WAKE_UP). */
   readonly isSynchronous: boolean;
+  /** Whether the command said that it is ready; absent where nobody asked. */
+  readonly isReady?: boolean;
 }
 
 /** What a recording tells meanwhile: at once when it sees a call of a new kind, else about four times a second while there are calls. */

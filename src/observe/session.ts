@@ -3,7 +3,7 @@ import type { Worker } from 'node:worker_threads';
 import { UnsupportedError } from '../base/errors.ts';
 import { GUARD_KILL_SIGNAL, guardElf } from '../elf/stubs/guard-x86-64.ts';
 import { CommandError, findExecutable } from '../kernel/command.ts';
-import { closeDescriptor, inheritedDescriptors } from '../kernel/descriptors.ts';
+import { closeDescriptor, inheritedDescriptors, moveAbove } from '../kernel/descriptors.ts';
 import { errnoName } from '../kernel/libc.ts';
 import { kill, processStatus } from '../kernel/process.ts';
 import { notifSizes } from '../kernel/seccomp.ts';
@@ -24,6 +24,8 @@ export interface SuperviseOptions<R, E> {
   readonly worker: WorkerKind;
   /** Those of ours that the command shall have; absent: inheritedDescriptors() now, wrong while Node opens files in other threads. */
   readonly descriptors?: readonly number[];
+  /** A descriptor of ours that the command shall have under a number that is not among `descriptors`. */
+  readonly renamed?: { readonly from: number; readonly to: number };
   /** Given to the worker besides its own options; must be cloneable. */
   readonly workerOptions?: object;
   /** See GuardOptions; absent: every call is notified. */
@@ -191,19 +193,22 @@ class Session<R, E> {
 
 function startGuard(
   path: string,
-  { command, filter }: Pick<SuperviseOptions<unknown, never>, 'command' | 'filter'>,
-  socket: number,
+  { command, filter, renamed }: Pick<SuperviseOptions<unknown, never>, 'command' | 'filter' | 'renamed'>,
+  theirs: number,
   descriptors: readonly number[],
 ): number {
   const blocked = processStatus('self')?.blocked ?? 0n;
   const target = { path, argv: command };
+  const clear = (fd: number): number => (fd === renamed?.to ? moveAbove(fd, renamed.to) : fd);
+  const socket = clear(theirs);
   const elf = guardElf({ target, socket, parent: process.pid, blocked, ...(filter ? { filter } : {}) });
-  const file = memoryFile(LAUNCHER_NAME, elf);
+  const file = clear(memoryFile(LAUNCHER_NAME, elf));
   try {
     return spawnBlocked({
       path: `/proc/self/fd/${file}`,
       argv: ['selkie-guard'],
       descriptors: [...descriptors, socket],
+      ...(renamed && { renamed }),
     });
   } finally {
     closeDescriptor(file);

@@ -3,12 +3,15 @@ import { findMapping } from '../kernel/process.ts';
 import { abiOf, callKey, effectOf, type ObservedArch } from './abi.ts';
 import { type Boundary, type BoundaryKind, type CallPlace, findBoundary, MARK_NR } from './boundary.ts';
 import { type FastCounts, type FastLoop, fastCount, makeKnown, newFastCounts } from './fast-loop.ts';
+import type { ReadyWatch } from './ready.ts';
 import { type Image, Tasks } from './tasks.ts';
 
 /** Counts notified calls by executable, ABI, number and phase. */
 
-/** `start`: made by the kernel's exec and ld.so for the first image, before its entry point. `program`: all else. */
-export type Phase = 'start' | 'program';
+/** `start`: made by the kernel's exec and ld.so for the first image, before its entry point. `program`: all else. `service`: what of it comes once the command is ready, where that is looked for. */
+export type Phase = 'start' | 'program' | 'service';
+
+const PHASES: readonly Phase[] = ['start', 'program', 'service'];
 
 /** Calls of one kind, and where the first of them came from. */
 export interface CallCount {
@@ -24,7 +27,11 @@ export interface CallCount {
 }
 
 /** What one executable called, by `callKey`. */
-type Counts = { readonly [K in Phase]: Map<number, CallCount> } & { readonly fast: FastCounts };
+type Counts = { readonly [K in Phase]: Map<number, CallCount> } & {
+  /** Calls that machine code counted: before the command was ready, and since. */
+  readonly fast: FastCounts;
+  readonly fastService: FastCounts;
+};
 
 /** A line of the result. */
 export interface ExecutableCall extends CallCount {
@@ -36,7 +43,13 @@ export interface ExecutableCall extends CallCount {
 
 export class Tally {
   readonly #launcher: string;
-  readonly #tasks = new Tasks<Counts>(() => ({ start: new Map(), program: new Map(), fast: newFastCounts() }));
+  readonly #tasks = new Tasks<Counts>(() => ({
+    start: new Map(),
+    program: new Map(),
+    service: new Map(),
+    fast: newFastCounts(),
+    fastService: newFastCounts(),
+  }));
   #boundary: Boundary | undefined;
   #firstImage: Image<Counts> | undefined;
   #isStarting = true;
@@ -44,6 +57,9 @@ export class Tally {
   #fresh: ExecutableCall[] = [];
   /** Where machine code serves what is known: told here which calls those are. */
   fastLoop: FastLoop | undefined;
+  /** While the command is not ready: what looks for its sign, and must see the calls that it is in. */
+  watch: ReadyWatch | undefined;
+  #program: Phase = 'program';
 
   /** `launcher` is how the kernel prints the path of the executable that starts the target: its calls are not the target's. */
   constructor(launcher: string) {
@@ -53,6 +69,13 @@ export class Tally {
   /** All calls of the target so far, the one by which it was started included. */
   get calls(): number {
     return this.results().reduce((sum, { count }) => sum + count, 0);
+  }
+
+  /** The command is ready: from now on its calls are those of the service. */
+  beginService(): void {
+    this.watch = undefined;
+    this.#program = 'service';
+    this.fastLoop?.forgetTasks();
   }
 
   /** How the end of `start` was found. */
@@ -72,16 +95,17 @@ export class Tally {
     if (arch === undefined) return true;
     const image = this.#tasks.imageOf(tid);
     const key = callKey(arch, nr);
-    let phase: Phase = 'program';
+    let phase = this.#program;
     if (this.#isStarting || nr === MARK_NR || this.#boundary?.isPassing) {
       const seen = this.#start({ tid, nr, ip: ip() }, arch, image);
       if (seen === 'mark') return false;
       if (seen === 'launch') return true;
-      phase = seen;
+      if (seen === 'start') phase = seen;
     }
     const known = image.content[phase].get(key);
     if (known !== undefined) known.count += 1;
     else this.#addKind(image, phase, key, { arch, nr, count: 1, ...site(tid, ip()) });
+    if (this.watch?.seesAll) this.fastLoop?.forgetTasks();
     if (this.#apply(tid, key)) this.fastLoop?.forgetTasks();
     else if (arch === 'x86_64' && !this.#isStarting && this.#boundary?.isPassing === false) this.#teach(tid, nr, image);
     return true;
@@ -90,12 +114,12 @@ export class Tally {
   /** Everything counted so far. */
   results(): readonly ExecutableCall[] {
     return this.#tasks.images().flatMap(({ path, content }) =>
-      (['start', 'program'] as const).flatMap((phase) =>
+      PHASES.flatMap((phase) =>
         [...content[phase].values()].map((call) => ({
           exe: path,
           phase,
           ...call,
-          count: call.count + (phase === 'program' && call.arch === 'x86_64' ? fastCount(content.fast, call.nr) : 0),
+          count: call.count + (call.arch === 'x86_64' ? countedFast(content, phase, call.nr) : 0),
         })),
       ),
     );
@@ -121,8 +145,10 @@ export class Tally {
   /** The next calls of this task and number are served by machine code. */
   #teach(tid: number, nr: number, image: Image<Counts>): void {
     if (this.fastLoop === undefined || this.#tasks.isUnsettled(tid)) return;
-    makeKnown(image.content.fast, nr);
-    this.fastLoop.know(tid, image.content.fast);
+    if (this.watch?.concerns(callKey('x86_64', nr))) return;
+    const counts = this.#program === 'service' ? image.content.fastService : image.content.fast;
+    makeKnown(counts, nr);
+    this.fastLoop.know(tid, counts);
   }
 
   /** @returns whether tasks may run other executables from now on */
@@ -159,6 +185,10 @@ export class Tally {
     const { nr, ip } = this.#launch;
     this.#addKind(image, 'start', callKey('x86_64', nr), { arch: 'x86_64', nr, count: 1, ip });
   }
+}
+
+function countedFast({ fast, fastService }: Counts, phase: Phase, nr: number): number {
+  return phase === 'start' ? 0 : fastCount(phase === 'service' ? fastService : fast, nr);
 }
 
 function site(tid: number, ip: bigint): Pick<CallCount, 'ip' | 'module' | 'offset'> {

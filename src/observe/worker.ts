@@ -1,6 +1,8 @@
 import { CountingServer } from './counting-server.ts';
-import type { Observed, Progress, ReceiveOptions } from './protocol.ts';
+import type { Observed, Progress, RecordWorkerOptions } from './protocol.ts';
 import { runWorker } from './run-worker.ts';
 
 /** The worker thread of a recording. */
-runWorker<ReceiveOptions, Observed, Progress>(({ launcher }, tell) => new CountingServer(launcher, tell));
+runWorker<RecordWorkerOptions, Observed, Progress>(
+  ({ launcher, ready }, tell) => new CountingServer(launcher, tell, ready),
+);

@@ -24,7 +24,13 @@ export interface BackendObservation extends Observation {
  * @throws as observeCommand or traceAndObserve
  */
 export async function observeBy(backend: Backend, options: ObserveOptions): Promise<BackendObservation> {
-  if (backend === 'ebpf' || options.running !== undefined) return byEbpf(options);
+  const isByEbpf = backend === 'ebpf' || options.running !== undefined;
+  if (isByEbpf && options.ready)
+    throw new UsageError(
+      'bad_usage',
+      'Cannot look for a sign of readiness by eBPF: it sees calls when they are over: use --backend notify',
+    );
+  if (isByEbpf) return byEbpf(options);
   return { ...(await observeCommand(options)), backend: 'notify' };
 }
 

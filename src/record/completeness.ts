@@ -79,7 +79,7 @@ function standing(coverage: Coverage, arch: ArchName, call: string): readonly St
 
 /** Of what the program itself called: its start is over when a filter is in force, or has rules of its own. */
 function siblingsOf(coverage: Coverage, arch: ArchName, evidence: readonly Evidence[]): readonly Sibling[] {
-  const own = evidence.filter((line) => line.arch === arch && line.phase === 'program');
+  const own = evidence.filter((line) => line.arch === arch && line.phase !== 'start');
   const seen = new Set(own.map(({ syscall }) => syscall));
   return CHOICES.flatMap(({ effect, calls }) => {
     const known = calls.filter((name) => seen.has(name));

@@ -10,6 +10,7 @@ import {
 import type { Policy } from '../policy/model.ts';
 import { resolvePolicy } from '../policy/resolve.ts';
 import type { ResolvedArch, ResolvedPolicy } from '../policy/resolved.ts';
+import { servicePolicy } from '../policy/service.ts';
 import type { Evidence } from './evidence.ts';
 
 /** What becomes of a call whatever its arguments: `enosys` is what callers take for an old kernel. Anything else, or not known without them: `refused`. */
@@ -26,6 +27,7 @@ export class Coverage {
     this.#phases = {
       start: resolvePolicy(policy, { arches, includeStart: true }),
       program: resolvePolicy(policy, { arches }),
+      service: resolvePolicy(policy.service ? servicePolicy(policy) : policy, { arches }),
     };
   }
 

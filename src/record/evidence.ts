@@ -3,7 +3,7 @@ import { UsageError } from '../base/errors.ts';
 import { ARCH_NAMES, type ArchName } from '../facts/arches.ts';
 import { errnoName } from '../facts/errnos.ts';
 import { syscallName } from '../facts/syscalls.ts';
-import type { ExecutableCall } from '../observe/tally.ts';
+import type { ExecutableCall, Phase } from '../observe/tally.ts';
 import type { History } from './history.ts';
 
 /**
@@ -26,7 +26,8 @@ export interface Evidence {
   readonly syscall?: string;
   /** With the x32 bit where the ABI has it. */
   readonly nr: number;
-  readonly phase: 'start' | 'program';
+  /** `program` is all behind `start`; with a sign of readiness, what comes before it. */
+  readonly phase: Phase;
   /** Reserved for argument conditions. */
   readonly condition: null;
   /** Recordings that showed it, and calls in all of them. */
@@ -145,7 +146,7 @@ const LINE = v.strictObject({
   arch: v.picklist(ARCH_NAMES),
   syscall: v.exactOptional(v.string()),
   nr: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff)),
-  phase: v.picklist(['start', 'program']),
+  phase: v.picklist(['start', 'program', 'service']),
   condition: v.null(),
   runs: count,
   count,

@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import type { Progress } from '../observe/protocol.ts';
+import type { ReadySign } from '../observe/ready.ts';
 import type { Backend } from './backend.ts';
 import { Checkpoints } from './checkpoint.ts';
 import { keepExecutable, onlyExecutable } from './executables.ts';
@@ -30,6 +31,8 @@ export interface RecordOptions {
   readonly backend?: Backend;
   /** See ObserveOptions. */
   readonly running?: { readonly pid: number; readonly children: boolean };
+  /** See ObserveOptions. */
+  readonly ready?: ReadySign;
   /** Keep only what this executable calls. */
   readonly exe?: string;
 }
@@ -69,7 +72,7 @@ async function recordAgain(options: RecordOptions, earlier: WrittenRecording): P
 }
 
 async function recordOnce(
-  { command, floor, onProgress, backend = 'auto', running, descriptors, exe }: RecordOptions,
+  { command, floor, onProgress, backend = 'auto', running, descriptors, exe, ready }: RecordOptions,
   files: Files,
   earlier: Results | undefined,
 ): Promise<WrittenRecording> {
@@ -89,7 +92,14 @@ async function recordOnce(
   try {
     // What reads and writes policies is loaded while the command runs.
     const [recording] = await Promise.all([
-      record({ command, backend, onProgress: see, ...(running && { running }), ...(descriptors && { descriptors }) }),
+      record({
+        command,
+        backend,
+        onProgress: see,
+        ...(running && { running }),
+        ...(descriptors && { descriptors }),
+        ...(ready && { ready }),
+      }),
       results(),
     ]);
     const joined = await write({ ...recording, isWhole: recording.error === undefined });

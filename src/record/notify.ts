@@ -1,5 +1,8 @@
+import { inheritedDescriptors } from '../kernel/descriptors.ts';
 import type { Observed, Progress } from '../observe/protocol.ts';
+import type { ReadySign } from '../observe/ready.ts';
 import { type ExitStatus, superviseCommand } from '../observe/session.ts';
+import { prepareSign } from './ready-sign.ts';
 
 export { type ExitStatus, exitCodeOf } from '../observe/session.ts';
 
@@ -12,6 +15,8 @@ export interface ObserveOptions {
   readonly descriptors?: readonly number[];
   /** Called meanwhile; see Progress. */
   readonly onProgress?: (progress: Progress) => void;
+  /** What says that the command is ready, and so begins the phase `service`. Not with eBPF. */
+  readonly ready?: ReadySign;
   /** Instead of running the command, which only names it: a process that runs already, with or without what it starts. Needs eBPF. */
   readonly running?: { readonly pid: number; readonly children: boolean };
 }
@@ -31,15 +36,26 @@ const NOTHING: Observed = { calls: 0, boundary: 'exec', results: [], isSynchrono
  *
  * @throws as superviseCommand
  */
-export async function observeCommand({ command, descriptors, onProgress }: ObserveOptions): Promise<Observation> {
-  const supervised = await superviseCommand<Observed, Progress>({
-    command,
-    worker: 'record',
-    purpose: 'record',
-    nothing: NOTHING,
-    ...(descriptors ? { descriptors } : {}),
-    ...(onProgress ? { onEvent: onProgress } : {}),
-  });
-  const { observed, status, path, error } = supervised;
-  return { ...observed, status, path, error };
+export async function observeCommand({
+  command,
+  descriptors = inheritedDescriptors(),
+  onProgress,
+  ready,
+}: ObserveOptions): Promise<Observation> {
+  const sign = ready && prepareSign(ready, descriptors);
+  try {
+    const { observed, status, path, error } = await superviseCommand<Observed, Progress>({
+      command,
+      worker: 'record',
+      purpose: 'record',
+      nothing: NOTHING,
+      descriptors,
+      ...(sign && { workerOptions: { ready: sign.options } }),
+      ...(sign?.renamed && { renamed: sign.renamed }),
+      ...(onProgress ? { onEvent: onProgress } : {}),
+    });
+    return { ...observed, status, path, error };
+  } finally {
+    sign?.close();
+  }
 }

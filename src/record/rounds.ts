@@ -28,6 +28,7 @@ export function joinRounds(earlier: Recording, later: Recording): Recording {
   return {
     ...later,
     status: isGood ? later.status : earlier.status,
+    ...(later.isReady === undefined ? {} : { isReady: later.isReady && earlier.isReady !== false }),
     calls: earlier.calls + later.calls,
     images: [...new Set([...earlier.images, ...later.images])],
     evidence: mergeEvidence(earlier.evidence, later.evidence),

@@ -68,7 +68,7 @@ export function impliedCalls(
   floors: ReadonlyMap<string, Floor | undefined>,
 ): ReadonlyMap<string, string> {
   const waits = ({ exe, syscall, phase }: Evidence): boolean =>
-    phase === 'program' && /^wait(4|id)$/.test(syscall ?? '') && (floors.get(exe)?.sets.includes('python') ?? false);
+    phase !== 'start' && /^wait(4|id)$/.test(syscall ?? '') && (floors.get(exe)?.sets.includes('python') ?? false);
   return new Map(evidence.some(waits) ? [['kill', 'Python ends children by it that it waits for']] : []);
 }
 
@@ -98,6 +98,7 @@ const KERNEL_FLOOR = ['exit', 'exit_group', 'restart_syscall', 'rt_sigreturn'];
 export function policyFromEvidence(evidence: readonly Evidence[], options: PolicyOptions): Policy {
   const lines = evidence.filter((line) => options.exe === undefined || line.exe === options.exe);
   const names = (phase: Evidence['phase']) => lines.filter((line) => line.phase === phase);
+  const service = names('service');
   const start = rules(names('start'));
   const hasExec = lines.some(({ syscall }) => syscall === 'execve' || syscall === 'execveat');
   // Logs may lack it; `run` cannot start a program without.
@@ -116,8 +117,12 @@ export function policyFromEvidence(evidence: readonly Evidence[], options: Polic
     kernel: options.kernel,
     unknown: ENOSYS,
     badArch: { kind: 'kill_process' },
-    syscalls: [...rules(names('program'), options), ...sets(options.floor)],
+    syscalls: [...rules([...names('program'), ...service], options), ...sets(options.floor)],
     ...(start.length > 0 && { start }),
+    // What `syscalls:` refuse stays refused as it is.
+    ...(service.length > 0 && {
+      service: [...rules(service, options), ...sets(options.floor).filter(({ action }) => action === ALLOW)],
+    }),
   };
 }
 

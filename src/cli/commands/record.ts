@@ -7,6 +7,7 @@ import type { Completeness } from '../../record/completeness.ts';
 import { toolChainNote } from '../../record/executables.ts';
 import { type RecordOptions, recordToFiles } from '../../record/files.ts';
 import { exitCodeOf } from '../../record/notify.ts';
+import { parsePhase } from '../../record/ready-sign.ts';
 import type { WrittenRecording } from '../../record/results.ts';
 import type { Rounds } from '../../record/rounds.ts';
 import type { CommandEntry } from '../command.ts';
@@ -28,6 +29,7 @@ interface Options {
   readonly merge?: boolean;
   readonly force?: boolean;
   readonly runs?: string;
+  readonly phase?: string;
   readonly untilStable?: boolean;
   readonly progress?: string;
   readonly floor: boolean;
@@ -56,6 +58,10 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
       '--until-stable',
       'run it until a further run needs more in at most 10 % (95 % sure), or n times (default: 100)',
     )
+    .option(
+      '--phase <sign>',
+      'ready=listen, fd:N, line:TEXT, signal:USR1 or port:N: what it needs once it is ready goes under service: too',
+    )
     .option('--progress <file>', 'a line each second on how far it is: to a file, another terminal, or /dev/stderr')
     .option('--no-floor', 'only what this run shows, not what the runtime may need in any run')
     .option('--backend <name>', 'who sees the calls: notify needs no rights, ebpf needs root', 'auto')
@@ -78,6 +84,8 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   }).finally(() => lines?.close());
   const note = exe === undefined && !quiet && !json ? toolChainNote(written.recording) : undefined;
   if (note !== undefined) sayNote(note);
+  if (written.recording.isReady === false && !json)
+    sayNote(`the command was never ready (--phase ${parsed.options.phase}): what it did is not in service:`);
   if (json) say(toJson(await summary(written)));
   else if (!quiet) say(await describe(written));
   if (written.recording.error) throw written.recording.error;
@@ -90,13 +98,14 @@ async function progressLines(file: string): Promise<ProgressLines> {
 }
 
 async function recordOptions(command: readonly string[], options: Options): Promise<RecordOptions> {
-  const { output, merge, force, floor, backend, exe } = options;
+  const { output, merge, force, floor, backend, exe, phase } = options;
   const existing = force ? 'force' : merge ? 'merge' : undefined;
   return {
     ...target(command, options),
     floor,
     backend: parseBackend(backend),
     rounds: await roundsOf(options),
+    ...(phase === undefined ? {} : { ready: parsePhase(phase) }),
     ...(output === undefined ? {} : { output }),
     ...(exe === undefined ? {} : { exe }),
     ...(existing === undefined ? {} : { existing }),
@@ -131,21 +140,34 @@ function target(
 }
 
 function programNames({ recording }: WrittenRecording): Set<string> {
-  const lines = recording.evidence.filter(({ phase }) => phase === 'program');
+  const lines = recording.evidence.filter(({ phase }) => phase !== 'start');
   return new Set(lines.map(({ syscall, nr }) => syscall ?? `syscall(${nr})`));
 }
 
-async function permittedOf({ start, ...program }: Policy): Promise<{ permitted: string[]; start: string[] }> {
+interface Permitted {
+  readonly permitted: readonly string[];
+  readonly start: readonly string[];
+  /** Absent: the policy has none. */
+  readonly service?: readonly string[];
+}
+
+async function permittedOf({ start, service, ...program }: Policy): Promise<Permitted> {
   const { permittedLines } = await import('../../policy/permitted.ts');
   return {
     permitted: permittedLines(program),
     start: start ? permittedLines({ ...program, start, syscalls: [] }) : [],
+    ...(service && { service: permittedLines({ ...program, syscalls: service }) }),
   };
 }
 
+/** What `service:` leaves out. */
+const onlyBefore = ({ permitted, service }: Permitted): readonly string[] =>
+  service ? permitted.filter((line) => !service.includes(line)) : [];
+
 async function summary(written: WrittenRecording): Promise<object> {
   const { recording, policy, policyFile, evidenceFile, floor, added } = written;
-  const { permitted, start } = await permittedOf(policy);
+  const allowed = await permittedOf(policy);
+  const { permitted, start, service } = allowed;
   return {
     policy: policyFile,
     evidence: evidenceFile,
@@ -158,6 +180,8 @@ async function summary(written: WrittenRecording): Promise<object> {
     recorded: [...programNames(written)].sort(),
     permitted,
     start,
+    ...(service && { service, startUpOnly: onlyBefore(allowed) }),
+    ...(recording.isReady === undefined ? {} : { ready: recording.isReady }),
     added,
     completeness: await judge(written),
   };
@@ -170,7 +194,8 @@ async function judge({ policy, evidence, history }: WrittenRecording): Promise<C
 
 async function describe(written: WrittenRecording): Promise<string> {
   const { recording, policy, policyFile, floor, added } = written;
-  const { permitted, start } = await permittedOf(policy);
+  const allowed = await permittedOf(policy);
+  const { permitted, start, service } = allowed;
   const recorded = programNames(written);
   const more = permitted.length - permitted.filter((name) => recorded.has(name)).length;
   const runtime = floor ? `, ${floor.runtime}` : '';
@@ -181,6 +206,12 @@ async function describe(written: WrittenRecording): Promise<string> {
   }
   if (added.length > 0) lines.push(`  new in this run: ${added.join(' ')}`);
   lines.push(`  ${permitted.length} permitted in all; start-up needs ${start.length}, which seal leaves out`);
+  if (service) {
+    const before = onlyBefore(allowed);
+    lines.push(
+      `  ${service.length} of them once it is ready; start-up alone needs ${before.length}: ${before.join(' ')}`,
+    );
+  }
   const completeness = await judge(written);
   if (completeness) lines.push(...completenessLines(completeness));
   if (policy.syscalls.length > 0) lines.push(`  next: selkie seal -p ${policyFile} ${recording.path}`);
