@@ -19,7 +19,7 @@ const layers = {
   ],
   load: ['formats', 'record', 'elf', 'kernel', 'compile', 'decision', 'bpf', 'policy', 'facts'],
   formats: ['compile', 'decision', 'bpf', 'policy', 'facts'],
-  record: ['observe', 'kernel', 'elf', 'policy', 'facts'],
+  record: ['observe', 'kernel', 'elf', 'bpf', 'policy', 'facts'],
   explain: ['observe', 'kernel', 'compile', 'decision', 'bpf', 'policy', 'facts'],
   lift: ['observe', 'kernel', 'compile', 'bpf', 'policy', 'facts'],
   apply: ['kernel', 'elf', 'compile', 'decision', 'bpf', 'policy', 'facts'],

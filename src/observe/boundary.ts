@@ -42,13 +42,20 @@ export interface Boundary {
   see(call: CallPlace): 'start' | 'program' | 'mark';
 }
 
-/** Chooses the best boundary for an image, at its first notified call. */
-export function findBoundary(call: CallPlace, arch: ArchName): Boundary {
+/**
+ * The first call of ld.so on x86_64, in glibc (brk) and musl (arch_prctl, set_tid_address): where some calls are not notified, these must be, so
+ * that the mark is planted before the entry is passed.
+ */
+export const FIRST_CALLS: ReadonlySet<number> = new Set([12, 158, 218]);
+
+/** Chooses the best boundary for an image, at its first notified call; `seesAll`: every call is notified. */
+export function findBoundary(call: CallPlace, arch: ArchName, seesAll: boolean): Boundary {
   const aux = auxiliaryVector(call.tid, arch === 'x86_64' ? 64 : 32);
   const base = aux?.get(AT_BASE) ?? 0n;
   // Static, or a process we may not look into.
   if (aux === undefined || base === 0n) return ALL_PROGRAM;
-  const mark = arch === 'x86_64' ? plantMark(call.tid, aux.get(AT_ENTRY) ?? 0n, base) : undefined;
+  const isEarly = seesAll || FIRST_CALLS.has(call.nr);
+  const mark = arch === 'x86_64' && isEarly ? plantMark(call.tid, aux.get(AT_ENTRY) ?? 0n, base) : undefined;
   return mark ?? byInstructionPointer(call.tid, base);
 }
 

@@ -9,6 +9,13 @@ import { Tally } from './tally.ts';
 const ENOSYS = 38;
 const PROGRESS_MS = 250;
 
+interface Counting {
+  /** What begins the service. */
+  readonly ready: ReadyOptions | undefined;
+  /** Known calls are not notified. */
+  readonly hasKnown: boolean;
+}
+
 /** Counts every call and lets it through. */
 export class CountingServer implements CallServer<Observed> {
   readonly #tally: Tally;
@@ -20,10 +27,11 @@ export class CountingServer implements CallServer<Observed> {
   #isReady: boolean | undefined;
   #calls = 0;
 
-  /** `launcher`: see ReceiveOptions; `tell`: see Progress; `ready`: what begins the service. */
-  constructor(launcher: string, tell: (progress: Progress) => void, ready?: ReadyOptions) {
+  /** `launcher`: see ReceiveOptions; `tell`: see Progress. */
+  constructor(launcher: string, tell: (progress: Progress) => void, { ready, hasKnown }: Counting) {
     this.#tally = new Tally(launcher);
     this.#tell = tell;
+    this.#tally.seesAll = !hasKnown;
     this.#tally.watch = ready && new ReadyWatch(ready);
     this.#isReady = ready && false;
   }

@@ -18,6 +18,8 @@ export interface ReceiveOptions {
 export interface RecordWorkerOptions extends ReceiveOptions {
   /** Absent: there is no service. */
   readonly ready?: ReadyOptions;
+  /** Known calls are not notified. */
+  readonly hasKnown?: boolean;
 }
 
 /** What a recording saw; also of one that was cut short. */

@@ -87,6 +87,12 @@ interface Call {
 /** `now`: the call is the service's already; `after`: the next one is. */
 export type Readiness = 'no' | 'now' | 'after';
 
+/** Whether a call of x86_64 by this number may be the sign. */
+export function isOfSign({ kind }: ReadySign, nr: number): boolean {
+  const watched = WATCHED.get(callKey('x86_64', nr));
+  return watched !== undefined && CONCERNS[kind].includes(watched);
+}
+
 /** Looks for the sign in calls. */
 export class ReadyWatch {
   readonly #sign: ReadySign;

@@ -57,6 +57,8 @@ export class Tally {
   #fresh: ExecutableCall[] = [];
   /** Where machine code serves what is known: told here which calls those are. */
   fastLoop: FastLoop | undefined;
+  /** Whether every call is notified. */
+  seesAll = true;
   /** While the command is not ready: what looks for its sign, and must see the calls that it is in. */
   watch: ReadyWatch | undefined;
   #program: Phase = 'program';
@@ -180,7 +182,7 @@ export class Tally {
   /** The launcher's execve has succeeded: it is the first call of what it started. */
   #beginImage(call: CallPlace, arch: ObservedArch, image: Image<Counts>): void {
     this.#firstImage = image;
-    this.#boundary = findBoundary(call, arch);
+    this.#boundary = findBoundary(call, arch, this.seesAll);
     if (this.#launch === undefined) return;
     const { nr, ip } = this.#launch;
     this.#addKind(image, 'start', callKey('x86_64', nr), { arch: 'x86_64', nr, count: 1, ip });

@@ -4,5 +4,5 @@ import { runWorker } from './run-worker.ts';
 
 /** The worker thread of a recording. */
 runWorker<RecordWorkerOptions, Observed, Progress>(
-  ({ launcher, ready }, tell) => new CountingServer(launcher, tell, ready),
+  ({ launcher, ready, hasKnown = false }, tell) => new CountingServer(launcher, tell, { ready, hasKnown }),
 );

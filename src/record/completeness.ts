@@ -1,7 +1,7 @@
 import type { ArchName } from '../facts/arches.ts';
 import { CHOICES, VDSO_CALLS } from '../facts/siblings.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
-import type { Policy } from '../policy/model.ts';
+import type { Policy, Rule } from '../policy/model.ts';
 import { Coverage, type Fate } from './coverage.ts';
 import type { Evidence } from './evidence.ts';
 import { CONFIDENCE, type History, newRunBound } from './history.ts';
@@ -57,10 +57,15 @@ export function completenessOf(policy: Policy, evidence: readonly Evidence[], hi
   };
 }
 
+/** The policy without the rules that stand for single calls. */
+export function ofSetsAlone({ syscalls, service, ...head }: Policy): Policy {
+  const isSet = ({ call }: Rule): boolean => call.kind === 'set';
+  return { ...head, start: [], syscalls: syscalls.filter(isSet), ...(service && { service: service.filter(isSet) }) };
+}
+
 /** The most runs of one executable stand for a call's runs: rather too few than too many. */
-function seenOnce({ syscalls, ...policy }: Policy, evidence: readonly Evidence[]): readonly string[] {
-  // Without the rules that stand for single calls.
-  const ofSets = new Coverage({ ...policy, start: [], syscalls: syscalls.filter(({ call }) => call.kind === 'set') });
+function seenOnce(policy: Policy, evidence: readonly Evidence[]): readonly string[] {
+  const ofSets = new Coverage(ofSetsAlone(policy));
   const runs = new Map<string, number>();
   for (const { arch, syscall, nr, runs: seen } of ofSets.outside(evidence)) {
     const name = `${syscall ?? `syscall(${nr})`}${arch === 'x86_64' ? '' : ` (${arch})`}`;

@@ -33,6 +33,8 @@ export interface RecordOptions {
   readonly running?: { readonly pid: number; readonly children: boolean };
   /** See ObserveOptions. */
   readonly ready?: ReadySign;
+  /** See ObserveOptions; found by recordToFiles where it adds to files. */
+  readonly known?: readonly string[];
   /** Keep only what this executable calls. */
   readonly exe?: string;
 }
@@ -47,6 +49,15 @@ export async function recordToFiles(options: RecordOptions): Promise<WrittenReco
   if (options.existing === undefined) refuseExisting(files);
   requireWritable(files.policyFile);
   const earlier = options.existing === 'merge' ? (await results()).readEarlier(files) : undefined;
+  const known = earlier && (await import('./known-calls.ts')).knownCalls(earlier, options.ready);
+  return recordRounds({ ...options, ...(known && { known }) }, files, earlier);
+}
+
+async function recordRounds(
+  options: RecordOptions,
+  files: Files,
+  earlier: Results | undefined,
+): Promise<WrittenRecording> {
   if (options.rounds.most === 1) return recordOnce(options, files, earlier);
   const stop = new StopRequest();
   try {
@@ -72,7 +83,7 @@ async function recordAgain(options: RecordOptions, earlier: WrittenRecording): P
 }
 
 async function recordOnce(
-  { command, floor, onProgress, backend = 'auto', running, descriptors, exe, ready }: RecordOptions,
+  { command, floor, onProgress, backend = 'auto', running, descriptors, exe, ready, known }: RecordOptions,
   files: Files,
   earlier: Results | undefined,
 ): Promise<WrittenRecording> {
@@ -99,11 +110,17 @@ async function recordOnce(
         ...(running && { running }),
         ...(descriptors && { descriptors }),
         ...(ready && { ready }),
+        ...(known && { known }),
       }),
       results(),
     ]);
     const joined = await write({ ...recording, isWhole: recording.error === undefined });
-    return { ...joined, ...files, recording: exe === undefined ? recording : keepExecutable(recording, exe) };
+    return {
+      ...joined,
+      ...files,
+      known: recording.backend === 'notify' ? (known ?? []) : [],
+      recording: exe === undefined ? recording : keepExecutable(recording, exe),
+    };
   } finally {
     checkpoints.close();
   }

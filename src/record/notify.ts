@@ -17,6 +17,8 @@ export interface ObserveOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** What says that the command is ready, and so begins the phase `service`. Not with eBPF. */
   readonly ready?: ReadySign;
+  /** Calls that run natively and are not counted; see known-calls.ts. With eBPF all are counted. */
+  readonly known?: readonly string[];
   /** Instead of running the command, which only names it: a process that runs already, with or without what it starts. Needs eBPF. */
   readonly running?: { readonly pid: number; readonly children: boolean };
 }
@@ -41,7 +43,9 @@ export async function observeCommand({
   descriptors = inheritedDescriptors(),
   onProgress,
   ready,
+  known = [],
 }: ObserveOptions): Promise<Observation> {
+  const filter = known.length > 0 ? (await import('./recording-filter.ts')).recordingFilter(known) : undefined;
   const sign = ready && prepareSign(ready, descriptors);
   try {
     const { observed, status, path, error } = await superviseCommand<Observed, Progress>({
@@ -50,7 +54,8 @@ export async function observeCommand({
       purpose: 'record',
       nothing: NOTHING,
       descriptors,
-      ...(sign && { workerOptions: { ready: sign.options } }),
+      workerOptions: { ...(sign && { ready: sign.options }), hasKnown: filter !== undefined },
+      ...(filter && { filter }),
       ...(sign?.renamed && { renamed: sign.renamed }),
       ...(onProgress ? { onEvent: onProgress } : {}),
     });

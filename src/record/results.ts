@@ -47,6 +47,8 @@ export interface JoinedResults extends Results {
 
 export interface WrittenRecording extends Files, JoinedResults {
   readonly recording: Recording;
+  /** Calls that earlier runs showed, and that ran natively in this one: they are not in `recording`. */
+  readonly known: readonly string[];
 }
 
 export interface ResultOptions {

@@ -139,9 +139,9 @@ function target(
   return { command: [path], running: { pid: Number(pid), children } };
 }
 
-function programNames({ recording }: WrittenRecording): Set<string> {
+function programNames({ recording, known }: WrittenRecording): Set<string> {
   const lines = recording.evidence.filter(({ phase }) => phase !== 'start');
-  return new Set(lines.map(({ syscall, nr }) => syscall ?? `syscall(${nr})`));
+  return new Set([...lines.map(({ syscall, nr }) => syscall ?? `syscall(${nr})`), ...known]);
 }
 
 interface Permitted {
@@ -180,6 +180,7 @@ async function summary(written: WrittenRecording): Promise<object> {
     recorded: [...programNames(written)].sort(),
     permitted,
     start,
+    known: written.known,
     ...(service && { service, startUpOnly: onlyBefore(allowed) }),
     ...(recording.isReady === undefined ? {} : { ready: recording.isReady }),
     added,
@@ -204,6 +205,8 @@ async function describe(written: WrittenRecording): Promise<string> {
     const sets = floor.sets.map((name) => `@${name}`).join(' and ');
     lines.push(`  + ${more} from ${sets} for what this run did not show (threads, memory, signals, timers, ...)`);
   }
+  if (written.known.length > 0)
+    lines.push(`  ${written.known.length} of them, which earlier runs showed, ran natively and were not counted`);
   if (added.length > 0) lines.push(`  new in this run: ${added.join(' ')}`);
   lines.push(`  ${permitted.length} permitted in all; start-up needs ${start.length}, which seal leaves out`);
   if (service) {

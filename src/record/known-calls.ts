@@ -1,0 +1,47 @@
+import { syscallNumber } from '../facts/syscalls.ts';
+import { FIRST_CALLS } from '../observe/boundary.ts';
+import { isOfSign, type ReadySign } from '../observe/ready.ts';
+import { ofSetsAlone } from './completeness.ts';
+import { Coverage } from './coverage.ts';
+import type { Evidence } from './evidence.ts';
+import type { Results } from './results.ts';
+
+/** What a recording that adds to an earlier one need not see again: it runs natively, and is not counted. */
+
+const ARCH = 'x86_64';
+
+/** By which a thread changes or leaves its executable: the recorder must know. */
+const ALWAYS_SEEN = ['execve', 'execveat', 'exit', 'exit_group'];
+
+/**
+ * Calls that nothing new can be learnt of: the policy permits them whatever their arguments; every executable of the evidence made them, as the
+ * filter does not know executables; and whether this run makes them changes no estimate, because more than one run showed them or a set
+ * permits them. Calls of x86_64 alone.
+ *
+ * @param ready - with a sign of readiness: calls of the service, without those in which the sign may be
+ */
+export function knownCalls({ policy, evidence }: Results, ready?: ReadySign): readonly string[] {
+  const [coverage, ofSets] = [new Coverage(policy), new Coverage(ofSetsAlone(policy))];
+  const phase = ready === undefined ? 'program' : 'service';
+  const executables = new Set(evidence.map(({ exe }) => exe));
+  const isKnown = (name: string, lines: readonly Evidence[]): boolean => {
+    const nr = syscallNumber(ARCH, name) ?? -1;
+    const isCommon = new Set(lines.map(({ exe }) => exe)).size === executables.size;
+    const isSettled = ofSets.fate(ARCH, nr) === 'permitted' || lines.some(({ runs }) => runs > 1);
+    const isNeeded = ALWAYS_SEEN.includes(name) || FIRST_CALLS.has(nr) || (ready !== undefined && isOfSign(ready, nr));
+    return isCommon && isSettled && !isNeeded && coverage.fate(ARCH, nr, phase) === 'permitted';
+  };
+  return [...linesByName(evidence, phase)].filter(([name, lines]) => isKnown(name, lines)).map(([name]) => name);
+}
+
+function linesByName(evidence: readonly Evidence[], phase: 'program' | 'service'): ReadonlyMap<string, Evidence[]> {
+  const byName = new Map<string, Evidence[]>();
+  for (const line of evidence) {
+    const isOfPhase = phase === 'service' ? line.phase === 'service' : line.phase !== 'start';
+    if (line.arch !== ARCH || line.syscall === undefined || !isOfPhase) continue;
+    const lines = byName.get(line.syscall);
+    if (lines) lines.push(line);
+    else byName.set(line.syscall, [line]);
+  }
+  return byName;
+}
