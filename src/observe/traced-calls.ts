@@ -16,7 +16,10 @@ interface Traced extends Omit<ExecutableCall, 'count'> {
 export class TracedCalls {
   readonly #paths = new Map<number, string>();
   readonly #sites = new Map<string, Site>();
+  readonly #known = new Set<string>();
   #calls: readonly Traced[] = [];
+  /** Kinds of calls when takeFresh was asked last. */
+  #told = 0;
 
   nameImage(image: number, path: string): void {
     this.#paths.set(image, path);
@@ -55,6 +58,19 @@ export class TracedCalls {
       joined.set(key, known === undefined ? { ...call } : join(known, call));
     }
     return [...joined.values()];
+  }
+
+  /** Kinds of calls that results() did not have when it was asked last, each with a count of 1. */
+  takeFresh(): readonly ExecutableCall[] {
+    // Few reads find a kind more.
+    if (this.#calls.length === this.#told) return [];
+    this.#told = this.#calls.length;
+    return this.results().flatMap((call) => {
+      const key = JSON.stringify([call.exe, call.phase, call.arch, call.nr]);
+      if (this.#known.has(key)) return [];
+      this.#known.add(key);
+      return [{ ...call, count: 1 }];
+    });
   }
 
   #call(key: Buffer, value: Buffer): Traced {

@@ -7,7 +7,7 @@ import { closeDescriptor } from '../kernel/descriptors.ts';
 import { kill, processStatus } from '../kernel/process.ts';
 import { memoryFile, reap, receiveMessage, sendByte, socketPair, spawnBlocked } from '../kernel/spawn.ts';
 import { type EntryPoint, entryPointOfCommand } from './entry-point.ts';
-import type { Observed } from './protocol.ts';
+import type { Observed, Progress } from './protocol.ts';
 import { type ExitStatus, execFailure, exitStatusOf, type Supervised } from './session.ts';
 import type { ExecutableCall } from './tally.ts';
 import { Tracer } from './tracer.ts';
@@ -34,7 +34,7 @@ const WAITER_NAME = 'selkie-waiter';
 export async function traceCommand(
   command: readonly string[],
   descriptors: readonly number[],
-  onProgress: (calls: number) => void,
+  onProgress: (progress: Progress) => void,
 ): Promise<Supervised<Observed>> {
   const [word = ''] = command;
   const path = findExecutable(word);
@@ -56,7 +56,7 @@ export async function traceCommand(
 }
 
 /** Waits for the command and what it leaves behind; SIGINT of a terminal reaches the command without us. */
-async function follow(pid: number, tracer: Tracer, onProgress: (calls: number) => void): Promise<ExitStatus> {
+async function follow(pid: number, tracer: Tracer, onProgress: (progress: Progress) => void): Promise<ExitStatus> {
   let status: ExitStatus | undefined;
   let isAsked = false;
   const signals = passSignals(pid, () => {
@@ -68,7 +68,10 @@ async function follow(pid: number, tracer: Tracer, onProgress: (calls: number) =
       const word = status === undefined ? reap(pid) : undefined;
       if (word !== undefined) status = exitStatusOf(word);
       const isOver = status !== undefined && (isAsked || !tracer.hasProcesses);
-      if (isOver || Date.now() >= nextRead) onProgress(tracer.read());
+      if (isOver || Date.now() >= nextRead) {
+        const calls = tracer.read();
+        onProgress({ calls, fresh: tracer.takeFresh() });
+      }
       if (Date.now() >= nextRead) nextRead = Date.now() + READ_MS;
       if (isOver && status !== undefined) return status;
     }

@@ -1,5 +1,5 @@
 import { UsageError } from '../base/errors.ts';
-import type { Observed } from './protocol.ts';
+import type { Observed, Progress } from './protocol.ts';
 import type { Supervised } from './session.ts';
 import { Tracer } from './tracer.ts';
 
@@ -14,7 +14,11 @@ const READ_MS = 20;
  * @throws {UnsupportedError} no eBPF here
  * @throws {UsageError} `no_process`
  */
-export async function traceProcess(pid: number, children: boolean): Promise<Supervised<Observed>> {
+export async function traceProcess(
+  pid: number,
+  children: boolean,
+  onProgress: (progress: Progress) => void,
+): Promise<Supervised<Observed>> {
   const tracer = new Tracer();
   let isAsked = false;
   const stop = () => {
@@ -29,6 +33,7 @@ export async function traceProcess(pid: number, children: boolean): Promise<Supe
     while (!isAsked && tracer.hasProcesses) {
       await new Promise((resolve) => setTimeout(resolve, READ_MS));
       calls = tracer.read();
+      onProgress({ calls, fresh: tracer.takeFresh() });
     }
     const observed: Observed = { calls, boundary: 'exec', results: tracer.results(), isSynchronous: false };
     return { observed, status: { code: 0 }, path, error: tracer.loss };

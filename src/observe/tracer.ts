@@ -105,6 +105,11 @@ export class Tracer {
     return this.#calls.update(readMap(this.#maps.counts, SHAPES.counts));
   }
 
+  /** See TracedCalls. */
+  takeFresh(): readonly ExecutableCall[] {
+    return this.#calls.takeFresh();
+  }
+
   /** What `read` has read. */
   results(): readonly ExecutableCall[] {
     return this.#calls.results();

@@ -1,4 +1,5 @@
 import { inheritedDescriptors } from '../kernel/descriptors.ts';
+import type { Progress } from '../observe/protocol.ts';
 import { traceCommand } from '../observe/traced-command.ts';
 import { traceProcess } from '../observe/traced-process.ts';
 import type { Observation, ObserveOptions } from './notify.ts';
@@ -12,12 +13,11 @@ import type { Observation, ObserveOptions } from './notify.ts';
  */
 export async function traceAndObserve(options: ObserveOptions): Promise<Observation> {
   const { command, descriptors = inheritedDescriptors(), onProgress, running } = options;
+  const see = (progress: Progress): void => onProgress?.(progress);
   if (running !== undefined) {
-    const { observed, ...rest } = await traceProcess(running.pid, running.children);
+    const { observed, ...rest } = await traceProcess(running.pid, running.children, see);
     return { ...observed, ...rest };
   }
-  const { observed, status, path, error } = await traceCommand(command, descriptors, (calls) =>
-    onProgress?.({ calls, fresh: [] }),
-  );
+  const { observed, status, path, error } = await traceCommand(command, descriptors, see);
   return { ...observed, status, path, error };
 }

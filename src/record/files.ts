@@ -31,6 +31,8 @@ export interface RecordOptions {
   readonly backend?: Backend;
   /** See ObserveOptions. */
   readonly running?: { readonly pid: number; readonly children: boolean };
+  /** Named sets instead of names where they fit; see coarse.ts. */
+  readonly isCoarse?: boolean;
   /** See ObserveOptions. */
   readonly ready?: ReadySign;
   /** See ObserveOptions; found by recordToFiles where it adds to files. */
@@ -83,7 +85,18 @@ async function recordAgain(options: RecordOptions, earlier: WrittenRecording): P
 }
 
 async function recordOnce(
-  { command, floor, onProgress, backend = 'auto', running, descriptors, exe, ready, known }: RecordOptions,
+  {
+    command,
+    floor,
+    onProgress,
+    backend = 'auto',
+    running,
+    descriptors,
+    exe,
+    ready,
+    known,
+    isCoarse = false,
+  }: RecordOptions,
   files: Files,
   earlier: Results | undefined,
 ): Promise<WrittenRecording> {
@@ -91,7 +104,7 @@ async function recordOnce(
     const { joinResults, writeResults } = await results();
     // Where it was not seen, nothing is lost: all is written.
     const seen = (exe !== undefined && onlyExecutable(whole, exe)) || whole;
-    const joined = joinResults(seen, { name: basename(command[0] ?? ''), wantsFloor: floor, earlier });
+    const joined = joinResults(seen, { name: basename(command[0] ?? ''), wantsFloor: floor, isCoarse, earlier });
     writeResults(files, joined);
     return joined;
   };

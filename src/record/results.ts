@@ -5,6 +5,7 @@ import { mergePolicies } from '../policy/merge.ts';
 import type { Policy } from '../policy/model.ts';
 import { parsePolicy } from '../policy/parse.ts';
 import { printPolicy } from '../policy/print.ts';
+import { coarsen } from './coarse.ts';
 import { Coverage } from './coverage.ts';
 import { type Evidence, mergeEvidence, parseEvidence, parseHistory, printEvidence } from './evidence.ts';
 import { addRun, type History } from './history.ts';
@@ -56,6 +57,8 @@ export interface ResultOptions {
   readonly name: string;
   /** False: only what was seen. */
   readonly wantsFloor: boolean;
+  /** Named sets instead of names where they fit. */
+  readonly isCoarse?: boolean;
   readonly earlier: Results | undefined;
 }
 
@@ -93,7 +96,7 @@ export function writeResults({ policyFile, evidenceFile }: Files, { policy, evid
  *
  * @throws {PolicyError} the two policies contradict each other
  */
-export function joinResults(seen: Seen, { earlier, wantsFloor, name }: ResultOptions): JoinedResults {
+export function joinResults(seen: Seen, { earlier, wantsFloor, isCoarse = false, name }: ResultOptions): JoinedResults {
   const floors = wantsFloor ? floorsOf(seen) : new Map<string, Floor | undefined>();
   const floor = joinFloors([...floors.values()]);
   const wanted = withoutRingsOfNode(seen.evidence, floors);
@@ -103,8 +106,9 @@ export function joinResults(seen: Seen, { earlier, wantsFloor, name }: ResultOpt
     implied: impliedCalls(seen.evidence, floors),
     ...(wantsFloor ? { floor: floor ?? 'none' } : {}),
   });
-  const policy = earlier ? mergePolicies(earlier.policy, fresh) : fresh;
+  const merged = earlier ? mergePolicies(earlier.policy, fresh) : fresh;
   const evidence = mergeEvidence(earlier?.evidence ?? [], seen.evidence);
+  const policy = isCoarse ? coarsen(merged, evidence) : merged;
   const added = earlier ? namesOf(evidence).filter((call) => !namesOf(earlier.evidence).includes(call)) : [];
   const isNew = earlier === undefined || new Coverage(earlier.policy).outside(wanted).length > 0;
   const history = !seen.isWhole && !isNew ? earlier?.history : addRun(earlier?.history, isNew);

@@ -13,14 +13,32 @@ import { SELKIE, selkie } from '../support/selkie.ts';
 const folder = temporaryFolder();
 const read = (name: string) => readFileSync(join(folder, name), 'utf8');
 
-/** Records a shell that prints before it sleeps; sends the signal once `isDue`, and waits for the end. */
-async function interrupted(name: string, signal: NodeJS.Signals, isDue: () => boolean): Promise<void> {
-  const words = ['record', '-q', '-o', `${name}.yaml`, 'sh', '-c', 'ls / > /dev/null; exec sleep 60'];
-  const child = spawn(process.execPath, [SELKIE, ...words], { cwd: folder, stdio: 'ignore' });
+const SHELL = 'ls / > /dev/null; exec sleep 60';
+
+/** To Selkie alone, or to its whole process group, as a terminal or a service manager does. */
+type Whom = 'alone' | 'group';
+
+/** Records until the signal is sent, once `isDue`, and waits for the end. */
+async function interrupted(
+  words: readonly string[],
+  signal: NodeJS.Signals,
+  isDue: () => boolean,
+  whom: Whom = 'alone',
+): Promise<void> {
+  const all = [SELKIE, 'record', '-q', ...words];
+  const child = spawn(process.execPath, all, { cwd: folder, stdio: 'ignore', detached: true });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   for (let wait = 0; wait < 500 && !isDue(); wait += 1) await sleep(20);
-  child.kill(signal);
+  process.kill((whom === 'group' ? -1 : 1) * (child.pid as number), signal);
   await ended;
+}
+
+const ofShell = (name: string, ...more: string[]) => [...more, '-o', `${name}.yaml`, 'sh', '-c', SHELL];
+
+/** Due after some seconds: what the shell does is done then. */
+function afterMs(ms: number): () => boolean {
+  const begin = Date.now();
+  return () => Date.now() - begin > ms;
 }
 
 function requireWhatWasSeen(name: string): void {
@@ -31,17 +49,50 @@ function requireWhatWasSeen(name: string): void {
   assert.ok(exes.has('ls') && exes.has('sleep'), [...exes].join());
 }
 
-test('SIGKILL of Selkie leaves a valid policy and evidence of what was seen, which is no run without anything new', async () => {
-  await interrupted('killed', 'SIGKILL', () => existsSync(join(folder, 'killed.yaml')));
-  requireWhatWasSeen('killed');
-  assert.deepEqual(parseHistory(read('killed.evidence.json'), 'killed'), { runs: 1, quiet: [0] });
-});
+const ebpf =
+  process.getuid?.() === 0 && existsSync('/sys/kernel/btf/vmlinux') ? false : 'eBPF needs root and a kernel with BTF';
+const BACKENDS = [
+  ['notify', false],
+  ['ebpf', ebpf],
+] as const;
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  test(`${signal} leaves a valid policy and evidence of what was seen`, async () => {
-    const begin = Date.now();
-    await interrupted(signal, signal, () => Date.now() - begin > 1000);
-    requireWhatWasSeen(signal);
+for (const [backend, skip] of BACKENDS) {
+  const by = ['--backend', backend];
+
+  test(`SIGKILL of Selkie leaves a valid policy and evidence of what was seen, no run without anything new: ${backend}`, {
+    skip,
+  }, async () => {
+    const name = `killed-${backend}`;
+    await interrupted(ofShell(name, ...by), 'SIGKILL', () => existsSync(join(folder, `${name}.yaml`)));
+    requireWhatWasSeen(name);
+    assert.deepEqual(parseHistory(read(`${name}.evidence.json`), name), { runs: 1, quiet: [0] });
+  });
+
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    for (const whom of ['alone', 'group'] as const)
+      test(`${signal} (${whom}) leaves a valid policy and evidence of what was seen: ${backend}`, {
+        skip,
+      }, async () => {
+        const name = `${signal}-${whom}-${backend}`;
+        await interrupted(ofShell(name, ...by), signal, afterMs(1500), whom);
+        requireWhatWasSeen(name);
+      });
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const)
+  test(`${signal} to a recording of a process that runs leaves a valid policy of what was seen`, {
+    skip: ebpf,
+  }, async () => {
+    const watched = spawn('sh', ['-c', 'while :; do ls / > /dev/null; sleep 0.1; done'], { stdio: 'ignore' });
+    try {
+      const name = `running-${signal}`;
+      const words = ['--pid', `${watched.pid}`, '--children', '-o', `${name}.yaml`];
+      const isThere = () => existsSync(join(folder, `${name}.yaml`));
+      await interrupted(words, signal, signal === 'SIGKILL' ? isThere : afterMs(1500));
+      requireWhatWasSeen(name);
+    } finally {
+      watched.kill('SIGKILL');
+    }
   });
 
 test('record --progress: calls, their rate, different ones, the last new one and its age, each second', () => {

@@ -30,6 +30,7 @@ interface Options {
   readonly force?: boolean;
   readonly runs?: string;
   readonly phase?: string;
+  readonly coarse?: boolean;
   readonly untilStable?: boolean;
   readonly progress?: string;
   readonly floor: boolean;
@@ -63,6 +64,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
       'ready=listen, fd:N, line:TEXT, signal:USR1 or port:N: what it needs once it is ready goes under service: too',
     )
     .option('--progress <file>', 'a line each second on how far it is: to a file, another terminal, or /dev/stderr')
+    .option('--coarse', 'named sets instead of names where a third of a set was seen')
     .option('--no-floor', 'only what this run shows, not what the runtime may need in any run')
     .option('--backend <name>', 'who sees the calls: notify needs no rights, ebpf needs root', 'auto')
     .option('--pid <pid>', 'a process that runs already, until it ends or Ctrl-C (ebpf)')
@@ -98,7 +100,7 @@ async function progressLines(file: string): Promise<ProgressLines> {
 }
 
 async function recordOptions(command: readonly string[], options: Options): Promise<RecordOptions> {
-  const { output, merge, force, floor, backend, exe, phase } = options;
+  const { output, merge, force, floor, backend, exe, phase, coarse } = options;
   const existing = force ? 'force' : merge ? 'merge' : undefined;
   return {
     ...target(command, options),
@@ -106,6 +108,7 @@ async function recordOptions(command: readonly string[], options: Options): Prom
     backend: parseBackend(backend),
     rounds: await roundsOf(options),
     ...(phase === undefined ? {} : { ready: parsePhase(phase) }),
+    ...(coarse ? { isCoarse: true } : {}),
     ...(output === undefined ? {} : { output }),
     ...(exe === undefined ? {} : { exe }),
     ...(existing === undefined ? {} : { existing }),
