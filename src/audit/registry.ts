@@ -12,6 +12,7 @@ import { RETURN_RULES } from './rules/returns.ts';
 import { riskyOpen } from './rules/risky-open.ts';
 import { siblingOpen } from './rules/sibling-open.ts';
 import { unknownBits } from './rules/unknown-bits.ts';
+import { widerService } from './rules/wider-service.ts';
 
 /** Every rule of the lint, in the order in which findings are shown. docs/lint.md lists them. */
 export const RULES: readonly LintRule[] = [
@@ -26,6 +27,7 @@ export const RULES: readonly LintRule[] = [
   fallbackErrno,
   newerCalls,
   ...RETURN_RULES,
+  widerService,
   deadRule,
   ruleLikeDefault,
   unknownBits,

@@ -49,7 +49,7 @@ function ofPolicy(text: string): readonly Finding[] {
   const plain = lint(subjectOf({ stack: [program], arch: 'x86_64', isPolicy: false }));
   const about = (findings: readonly Finding[]): readonly string[] =>
     findings
-      .filter(({ id }) => !/^(?:dead-rule|rule-like-default|default-allow)$/.test(id))
+      .filter(({ id }) => !/^(?:dead-rule|rule-like-default|default-allow|wider-service)$/.test(id))
       .map(({ id, message }) => `${id} ${message}`);
   assert.deepEqual(about(plain), about(judged), text);
   return judged;
@@ -349,6 +349,14 @@ const CASES: readonly Case[] = [
     claim: 'a condition beside its set; a name beside its set tells why it is there',
     found: with_('"@network"', 'socket: domain == AF_UNIX'),
     missed: with_('"@network"', 'socket'),
+    line: 15,
+  },
+  {
+    id: 'wider-service',
+    claim: 'a call of the service that is refused before it',
+    found: `${GOOD}service:\n  allow: [exit_group, read]\n`,
+    missed: `${GOOD}service:\n  allow: [exit_group]\n`,
+    severity: 'error',
     line: 15,
   },
   {

@@ -91,3 +91,22 @@ test('bad input: 2, with file, place and reason', (context) => {
     assert.equal(existsSync(join(cwd, 'out.bpf')), false);
   }
 });
+
+test('compile --service writes the program that goes over the other one, and refuses to with --start', (context) => {
+  const folder = scratchFolder(context);
+  const text = 'selkie: 1\narches: [x86_64]\ndefault: errno(EPERM)\nsyscalls:\n  allow: [read, write]\n';
+  writeFileSync(join(folder, 'p.yaml'), `${text}service:\n  allow: [read]\n`);
+  writeFileSync(join(folder, 'none.yaml'), text);
+  const { status, stderr } = selkie(['compile', 'p.yaml', '--service', '-o', 'p.bpf'], { cwd: folder });
+  assert.equal(status, 0, stderr);
+  const said = selkie(['simulate', '-p', 'p.bpf', 'read(0)', 'write(1)'], { cwd: folder });
+  assert.match(said.stdout, /read.*allow[\s\S]*write.*EPERM/);
+  for (const [words, wanted] of [
+    [['p.yaml', '--service', '--start'], /leave one out/],
+    [['none.yaml', '--service'], /the policy has no "service"/],
+  ] as const) {
+    const refused = selkie(['compile', ...words], { cwd: folder });
+    assert.equal(refused.status, 2, refused.stderr);
+    assert.match(refused.stderr, wanted);
+  }
+});

@@ -1,8 +1,9 @@
 import { requireFree } from '../../apply/replace-file.ts';
+import { UsageError } from '../../base/errors.ts';
 import { encodeProgram } from '../../bpf/codec.ts';
 import { isConstantAllow } from '../../bpf/constant-allow.ts';
 import type { Program } from '../../bpf/instruction.ts';
-import { compilePolicy } from '../../compile/compile-policy.ts';
+import { compilePolicy, compileService } from '../../compile/compile-policy.ts';
 import { ARCHES, type ArchName } from '../../facts/arches.ts';
 import { syscallNames, syscallNumber } from '../../facts/syscalls.ts';
 import { writeFileAtomically } from '../../kernel/files.ts';
@@ -24,6 +25,7 @@ interface Options {
   readonly stats?: boolean;
   readonly evidence?: string;
   readonly start?: boolean;
+  readonly service?: boolean;
   readonly force?: boolean;
   readonly json?: boolean;
 }
@@ -36,20 +38,22 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
     .option('--stats', 'say how large the program is and which calls it serves how')
     .option('--evidence <file>', 'arrange the program by how often calls were seen (FILE.evidence.json of record)')
     .option('--start', 'take the rules of start: in too')
+    .option('--service', 'the program of service: instead, which goes over the other one')
     .option('--force', 'replace a file that exists')
     .option('--json', 'one JSON object: the stats');
   const parsed = parseWords<Options>(parser, words);
   if (!parsed) return 0;
-  const { output, evidence, start, force, json } = parsed.options;
+  const { output, evidence, start, service, force, json } = parsed.options;
   if (output !== undefined) requireFree({ path: output, force: force === true });
   const readingNotes: string[] = [];
   const policy = loadPolicy(parsed.operands[0] as string, { onNote: (note) => readingNotes.push(note) });
   const arches = policy.arches ?? [nativeArch()];
-  const { program, notes } = compilePolicy(policy, {
-    arches,
-    includeStart: start === true,
-    ...(evidence !== undefined && { counts: callCounts(evidence) }),
-  });
+  if (service && start)
+    throw new UsageError('bad_usage', 'Cannot compile --start with --service: start-up is over then: leave one out');
+  const weighed = { arches, ...(evidence !== undefined && { counts: callCounts(evidence) }) };
+  const { program, notes } = service
+    ? compileService(policy, weighed)
+    : compilePolicy(policy, { ...weighed, includeStart: start === true });
   if (output !== undefined) writeFileAtomically(output, encodeProgram(program));
   const stats = {
     output,

@@ -1,4 +1,5 @@
 import { inspectFile } from '../../apply/seal.ts';
+import { parsePolicy } from '../../policy/parse.ts';
 import type { CommandEntry } from '../command.ts';
 import { print, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
@@ -35,6 +36,8 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   else {
     print(`${binary}: sealed`);
     for (const [key, value] of Object.entries(facts)) print(`  ${key.padEnd(15)} ${value}`);
+    if (parsePolicy(sealed.policyText).service)
+      print('  service: in force only where the program narrows itself: selkie convert --to go, or confine');
     for (const warning of sealed.warnings) print(`  warning: ${warning}`);
     print(`\n${sealed.policyText}`);
   }
