@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { observeCommand } from '../../src/record/notify.ts';
+import { aliveWith } from '../support/alive.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { compileC } from '../support/programs.ts';
 import { SELKIE } from '../support/selkie.ts';
@@ -249,26 +250,28 @@ async function interrupt(signal: NodeJS.Signals, shell: string) {
   return { status, ms: Date.now() - begin };
 }
 
-const alive = (marker: string): string =>
-  spawnSync('sh', ['-c', `ps ax -o args | grep '[s]leep ${marker}'`], { encoding: 'utf8' }).stdout;
+/** Seconds that no other process of the machine sleeps, also in another run of this file. */
+const long = (seconds: number): string => `${seconds}.${process.pid}`;
+const alive = (seconds: number): string =>
+  spawnSync('sh', ['-c', `ps ax -o args | grep '[s]leep ${long(seconds)}'`], { encoding: 'utf8' }).stdout;
 
 test('SIGTERM and SIGINT sent to Selkie alone end the target, and Selkie, within a second', async () => {
   for (const [signal, code] of [
     ['SIGTERM', 143],
     ['SIGINT', 130],
   ] as const) {
-    const { status, ms } = await interrupt(signal, 'echo; exec sleep 7301');
+    const { status, ms } = await interrupt(signal, `echo; exec sleep ${long(7301)}`);
     assert.equal(status, code);
     assert.ok(ms < 1000, `${ms} ms`);
   }
-  assert.equal(alive('7301'), '');
+  assert.equal(alive(7301), '');
 });
 
 test('a target that ignores the signal is killed with its descendants within a second; one that catches it has its say', async () => {
-  const ignoring = await interrupt('SIGTERM', 'trap "" TERM; setsid sleep 7302 & echo; sleep 7302');
+  const ignoring = await interrupt('SIGTERM', `trap "" TERM; setsid sleep ${long(7302)} & echo; sleep ${long(7302)}`);
   assert.equal(ignoring.status, 137);
   assert.ok(ignoring.ms < 1000, `${ignoring.ms} ms`);
-  assert.equal(alive('7302'), '');
+  assert.equal(alive(7302), '');
   const catching = await interrupt('SIGTERM', 'trap "exit 5" TERM; echo; while :; do sleep 0.05; done');
   assert.equal(catching.status, 5);
 });
@@ -276,7 +279,7 @@ test('a target that ignores the signal is killed with its descendants within a s
 test('a fault on the way kills the target and all it started, and what was seen is kept', async () => {
   const begin = Date.now();
   const seen = await observeCommand({
-    command: ['sh', '-c', 'sleep 7304 & while :; do ls / > /dev/null; done'],
+    command: ['sh', '-c', `sleep ${long(7304)} & while :; do ls / > /dev/null; done`],
     onProgress: ({ calls }) => {
       if (calls > 100) throw new Error('a fault');
     },
@@ -285,22 +288,24 @@ test('a fault on the way kills the target and all it started, and what was seen 
   assert.equal(seen.error?.message, 'a fault');
   assert.deepEqual(seen.status, { signal: 9 });
   assert.ok(seen.calls > 100);
-  assert.equal(alive('7304'), '');
+  assert.equal(alive(7304), '');
 });
 
 test('SIGKILL of Selkie at any moment leaves no process behind', async () => {
   for (let round = 0; round < 20; round += 1) {
     const shell = 'sleep 7303 & setsid sleep 7303 & while :; do ls / > /dev/null; done';
-    const child = spawn(process.execPath, [script, '-', 'sh', '-c', shell], { stdio: 'ignore' });
+    const mark = `SELKIE_TEST_ROUND=${process.pid}-${round}`;
+    const [name = '', value] = mark.split('=');
+    const env = { ...process.env, [name]: value };
+    const child = spawn(process.execPath, [script, '-', 'sh', '-c', shell], { stdio: 'ignore', env });
     await new Promise((resolve) => setTimeout(resolve, 40 + round * 12));
     child.kill('SIGKILL');
     await new Promise((resolve) => child.once('exit', resolve));
-    let left = 'not looked';
-    for (let wait = 0; wait < 40 && left !== ''; wait += 1) {
+    let left = aliveWith(mark);
+    for (let wait = 0; wait < 40 && left.length > 0; wait += 1) {
       await new Promise((resolve) => setTimeout(resolve, 25));
-      left =
-        alive('7303') + spawnSync('sh', ['-c', 'ps ax -o args | grep "^selkie-guar[d]"'], { encoding: 'utf8' }).stdout;
+      left = aliveWith(mark);
     }
-    assert.equal(left, '', `round ${round}`);
+    assert.deepEqual(left, [], `round ${round}`);
   }
 });
