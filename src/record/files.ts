@@ -93,7 +93,12 @@ async function recordOnce(
       results(),
     ]);
     const joined = await write({ ...recording, isWhole: recording.error === undefined });
-    return { ...joined, ...files, recording: exe === undefined ? recording : keepExecutable(recording, exe) };
+    return {
+      ...joined,
+      ...files,
+      recording:
+        exe === undefined ? recording : keepExecutable(recording, exe, `: ${files.policyFile} has the calls of all`),
+    };
   } finally {
     checkpoints.close();
   }
