@@ -5,7 +5,7 @@ import { CannotTellError } from './cannot-tell.ts';
 import { type Diagrams, FALSE, type Node, TRUE } from './diagrams.ts';
 import { A, liveRegisters } from './live-registers.ts';
 import { type Registers, SymbolicMachine } from './machine.ts';
-import type { Vector } from './vectors.ts';
+import { diagramOfValue } from './returned-value.ts';
 
 /**
  * The exact meaning of a program: it is executed once for all calls at the same time, registers holding functions of the call. Jumps
@@ -14,7 +14,6 @@ import type { Vector } from './vectors.ts';
 
 /** Most pairs of an instruction and what its registers hold. */
 const MOST_STATES = 1 << 16;
-const MOST_RETURNS = 4096;
 
 /** An instruction with what the registers hold that matter from there on. */
 interface State {
@@ -29,7 +28,7 @@ interface State {
 
 /**
  * @param program - as the kernel's checker accepts it
- * @returns the diagram whose leaves are what the program returns
+ * @returns the diagram whose leaves are what the program returns, in the way of `diagramOfValue`
  * @throws {CannotTellError} when it takes more than the limits of the space
  */
 export function diagramOfProgram(space: Diagrams, program: Program): Node {
@@ -91,27 +90,8 @@ class Execution {
 
   #returned(state: State, { code, k }: Instruction): Node {
     return (code & RETURN_SOURCE_MASK) === op.BPF_A
-      ? this.#leaves(this.#machine.register(state.registers, A))
+      ? diagramOfValue(this.#space, this.#machine.vectors, this.#machine.register(state.registers, A))
       : this.#space.leaf(k);
-  }
-
-  /** The diagram of a value as leaves. */
-  #leaves(value: Vector): Node {
-    let count = 0;
-    const walk = (bit: number, sofar: number, where: Node): Node => {
-      if (bit < 0) {
-        count += 1;
-        if (count > MOST_RETURNS) throw new CannotTellError(`it returns more than ${MOST_RETURNS} different values`);
-        return this.#space.leaf(sofar);
-      }
-      const here = value.bits[bit] as Node;
-      const set = this.#space.and(where, here);
-      if (set === FALSE) return walk(bit - 1, sofar, where);
-      if (set === where) return walk(bit - 1, (sofar | (1 << bit)) >>> 0, where);
-      const high = walk(bit - 1, (sofar | (1 << bit)) >>> 0, set);
-      return this.#space.choose(here, high, walk(bit - 1, sofar, this.#space.and(where, this.#space.not(here))));
-    };
-    return walk(31, 0, TRUE);
   }
 
   #jump(state: State, instruction: Instruction): void {
@@ -127,7 +107,8 @@ class Execution {
   }
 
   #continue(state: State, instruction: Instruction): void {
-    state.yes = this.#arrive(state.pc + 1, this.#machine.after(state.registers, instruction));
+    const live = this.#live[state.pc + 1] as number;
+    state.yes = this.#arrive(state.pc + 1, this.#machine.after(state.registers, instruction, live));
     state.condition = this.#machine.continues(state.registers, instruction) ?? TRUE;
     if (state.condition === TRUE) return;
     state.no = { ...state, result: this.#space.leaf(SECCOMP_RET_KILL_THREAD) };

@@ -1,0 +1,63 @@
+import type { Program } from '../bpf/instruction.ts';
+import type { SeccompData } from '../facts/seccomp.ts';
+import { syscallName } from '../facts/syscalls.ts';
+import { CannotTellError } from './cannot-tell.ts';
+import { archOf, comparable, type Difference, differences, differing, isSubset, type Pair } from './compare.ts';
+import { Diagrams } from './diagrams.ts';
+import { actionOfStack, searchDifference } from './search.ts';
+import { diagramOfStack } from './stack.ts';
+import { findCall } from './witness.ts';
+
+export interface Comparison {
+  /** None: they do the same for every call. */
+  readonly differences: readonly Difference[];
+  /** False: more calls differ than can be listed, and `differences` has one of them. */
+  readonly isComplete: boolean;
+  /** Whether each permits calls that the other does not; undefined: that takes more than the limits. */
+  readonly permitsMore: { readonly left: boolean; readonly right: boolean } | undefined;
+}
+
+/**
+ * Compares what the filters of two processes do, each with the one that was installed last first. Where an exact answer takes more than the
+ * limits of a space, a call that the interpreter shows to be different is as good; only where none is found either it is not told.
+ *
+ * @throws {CannotTellError}
+ */
+export function compareStacks(left: readonly Program[], right: readonly Program[]): Comparison {
+  try {
+    const space = new Diagrams();
+    const pair = comparable(space, diagramOfStack(space, left), diagramOfStack(space, right));
+    if (pair[0] === pair[1]) return { differences: [], isComplete: true, permitsMore: { left: false, right: false } };
+    return comparePair(space, pair, (call) => onlyExample(left, right, call));
+  } catch (error) {
+    const example = error instanceof CannotTellError ? searchDifference(left, right) : undefined;
+    if (!example) throw error;
+    return { differences: [onlyExample(left, right, example)], isComplete: false, permitsMore: undefined };
+  }
+}
+
+function comparePair(space: Diagrams, pair: Pair, ofExample: (example: SeccompData) => Difference): Comparison {
+  const example = findCall(space, differing(space, pair)) as SeccompData;
+  const permitsMore = { left: !isSubset(space, pair), right: !isSubset(space, [pair[1], pair[0]]) };
+  try {
+    return { differences: differences(space, pair), isComplete: true, permitsMore };
+  } catch (error) {
+    if (!(error instanceof CannotTellError)) throw error;
+    return { differences: [ofExample(example)], isComplete: false, permitsMore };
+  }
+}
+
+function onlyExample(left: readonly Program[], right: readonly Program[], example: SeccompData): Difference {
+  const arch = archOf(example.arch, example.nr);
+  return {
+    arch,
+    first: example.nr,
+    last: example.nr,
+    name: arch && syscallName(arch, example.nr),
+    condition: undefined,
+    isExact: false,
+    left: actionOfStack(left, example),
+    right: actionOfStack(right, example),
+    example,
+  };
+}
