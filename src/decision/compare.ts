@@ -6,7 +6,7 @@ import { canonical, permitted } from './actions.ts';
 import { type Diagrams, FALSE, type Node, TRUE } from './diagrams.ts';
 import { type Interval, intervalsOf } from './intervals.ts';
 import { wordsOf } from './lift/condition.ts';
-import { answeringProbe } from './probe.ts';
+import { answeringProbe, probeCall } from './probe.ts';
 import { swapWords } from './swap-words.ts';
 import { evaluate, findCall } from './witness.ts';
 import { RANK_ARCH, RANK_NR } from './words.ts';
@@ -41,9 +41,12 @@ export type Pair = readonly [left: Node, right: Node];
  */
 export function comparable(space: Diagrams, left: Node, right: Node): Pair {
   const pair: Pair = [canonical(space, left), canonical(space, right)];
-  const probe = space.leaf((SECCOMP_RET_ERRNO | PROBE_ERRNO) >>> 0);
-  if (!pair.some((node) => space.reachable(node).includes(probe))) return pair;
-  return [answeringProbe(space, pair[0], ARCH_NAMES), answeringProbe(space, pair[1], ARCH_NAMES)];
+  const answer = space.leaf((SECCOMP_RET_ERRNO | PROBE_ERRNO) >>> 0);
+  const answered = ARCH_NAMES.filter((arch) => {
+    const call = probeCall(arch);
+    return call && pair.some((node) => evaluate(space, node, call) === answer);
+  });
+  return [answeringProbe(space, pair[0], answered), answeringProbe(space, pair[1], answered)];
 }
 
 /** The calls that they treat differently, as a boolean diagram. */

@@ -20,6 +20,13 @@ export function answeringProbe(space: Diagrams, node: Node, arches: Iterable<Arc
   return space.choose(probeCalls(space, arches), answer, node);
 }
 
+/** The probe call of an ABI; undefined where it has no seccomp(2). */
+export function probeCall(arch: ArchName): SeccompData | undefined {
+  const nr = syscallNumber(arch, 'seccomp');
+  const args = [BigInt(PROBE_OPERATION), BigInt(PROBE_ARGUMENT), 0n, 0n, 0n, 0n];
+  return nr === undefined ? undefined : { nr, arch: ARCHES[arch].token, instructionPointer: 0n, args };
+}
+
 /** Whether a call is the probe call of its ABI. */
 export function isProbeCall({ arch, nr, args: [operation = 0n, argument = 0n] }: SeccompData): boolean {
   const isSeccomp = ARCH_NAMES.some((name) => ARCHES[name].token === arch && syscallNumber(name, 'seccomp') === nr);
