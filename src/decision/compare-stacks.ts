@@ -1,11 +1,13 @@
 import type { Program } from '../bpf/instruction.ts';
-import type { SeccompData } from '../facts/seccomp.ts';
+import { ARCH_NAMES, ARCHES } from '../facts/arches.ts';
+import { OFFSET_ARCH, type SeccompData } from '../facts/seccomp.ts';
 import { syscallName } from '../facts/syscalls.ts';
 import { CannotTellError } from './cannot-tell.ts';
 import { archOf, comparable, type Difference, differences, differing, isSubset, type Pair } from './compare.ts';
-import { Diagrams } from './diagrams.ts';
+import { Diagrams, FALSE, type Node } from './diagrams.ts';
 import { actionOfStack, searchDifference } from './search.ts';
 import { diagramOfStack } from './stack.ts';
+import { Vectors } from './vectors.ts';
 import { findCall } from './witness.ts';
 
 export interface Comparison {
@@ -37,7 +39,7 @@ export function compareStacks(left: readonly Program[], right: readonly Program[
 }
 
 function comparePair(space: Diagrams, pair: Pair, ofExample: (example: SeccompData) => Difference): Comparison {
-  const example = findCall(space, differing(space, pair)) as SeccompData;
+  const example = exampleOf(space, differing(space, pair));
   const permitsMore = { left: !isSubset(space, pair), right: !isSubset(space, [pair[1], pair[0]]) };
   try {
     return { differences: differences(space, pair), isComplete: true, permitsMore };
@@ -45,6 +47,16 @@ function comparePair(space: Diagrams, pair: Pair, ofExample: (example: SeccompDa
     if (!(error instanceof CannotTellError)) throw error;
     return { differences: [ofExample(example)], isComplete: false, permitsMore };
   }
+}
+
+/** A call of an ABI that we know, if there is one. */
+function exampleOf(space: Diagrams, where: Node): SeccompData {
+  const vectors = new Vectors(space);
+  const token = vectors.word(OFFSET_ARCH);
+  const ofAbi = ARCH_NAMES.map((arch) =>
+    space.and(vectors.equal(token, vectors.constant(ARCHES[arch].token)), where),
+  ).find((calls) => calls !== FALSE);
+  return findCall(space, ofAbi ?? where) as SeccompData;
 }
 
 function onlyExample(left: readonly Program[], right: readonly Program[], example: SeccompData): Difference {

@@ -6,6 +6,7 @@ import { type Diagrams, FALSE, type Node, TRUE } from './diagrams.ts';
 import { A, liveRegisters } from './live-registers.ts';
 import { type Registers, SymbolicMachine } from './machine.ts';
 import { diagramOfValue } from './returned-value.ts';
+import type { Vector } from './vectors.ts';
 
 /**
  * The exact meaning of a program: it is executed once for all calls at the same time, registers holding functions of the call. Jumps
@@ -41,6 +42,7 @@ class Execution {
   readonly #machine: SymbolicMachine;
   readonly #live: readonly number[];
   readonly #states: Map<string, State>[];
+  readonly #values = new Map<Vector, Node>();
   #stateCount = 0;
 
   constructor(space: Diagrams, program: Program) {
@@ -90,8 +92,15 @@ class Execution {
 
   #returned(state: State, { code, k }: Instruction): Node {
     return (code & RETURN_SOURCE_MASK) === op.BPF_A
-      ? diagramOfValue(this.#space, this.#machine.vectors, this.#machine.register(state.registers, A))
+      ? this.#value(this.#machine.register(state.registers, A))
       : this.#space.leaf(k);
+  }
+
+  #value(vector: Vector): Node {
+    const known = this.#values.get(vector);
+    const made = known ?? diagramOfValue(this.#space, this.#machine.vectors, vector);
+    this.#values.set(vector, made);
+    return made;
   }
 
   #jump(state: State, instruction: Instruction): void {
