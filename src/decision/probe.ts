@@ -1,4 +1,5 @@
-import { ARCHES, type ArchName } from '../facts/arches.ts';
+import { lowHalf } from '../base/u64.ts';
+import { ARCH_NAMES, ARCHES, type ArchName } from '../facts/arches.ts';
 import {
   OFFSET_ARCH,
   OFFSET_ARGS,
@@ -7,6 +8,7 @@ import {
   PROBE_ERRNO,
   PROBE_OPERATION,
   SECCOMP_RET_ERRNO,
+  type SeccompData,
 } from '../facts/seccomp.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
 import { type Diagrams, FALSE, type Node } from './diagrams.ts';
@@ -16,6 +18,19 @@ import { Vectors } from './vectors.ts';
 export function answeringProbe(space: Diagrams, node: Node, arches: Iterable<ArchName>): Node {
   const answer = space.leaf((SECCOMP_RET_ERRNO | PROBE_ERRNO) >>> 0);
   return space.choose(probeCalls(space, arches), answer, node);
+}
+
+/** The probe call of an ABI; undefined where it has no seccomp(2). */
+export function probeCall(arch: ArchName): SeccompData | undefined {
+  const nr = syscallNumber(arch, 'seccomp');
+  const args = [BigInt(PROBE_OPERATION), BigInt(PROBE_ARGUMENT), 0n, 0n, 0n, 0n];
+  return nr === undefined ? undefined : { nr, arch: ARCHES[arch].token, instructionPointer: 0n, args };
+}
+
+/** Whether a call is the probe call of its ABI. */
+export function isProbeCall({ arch, nr, args: [operation = 0n, argument = 0n] }: SeccompData): boolean {
+  const isSeccomp = ARCH_NAMES.some((name) => ARCHES[name].token === arch && syscallNumber(name, 'seccomp') === nr);
+  return isSeccomp && lowHalf(operation) === PROBE_OPERATION && lowHalf(argument) === PROBE_ARGUMENT;
 }
 
 function probeCalls(space: Diagrams, arches: Iterable<ArchName>): Node {
