@@ -68,7 +68,10 @@ test('what no policy can say: 1, named', (context) => {
   });
   const lifted = selkie(['lift', '-'], { cwd, input: bytes });
   assert.equal(lifted.status, 1);
-  assert.match(lifted.stderr, /not in the policy: what syscall\(0\) to syscall\(4294967295\) get of other architectures/);
+  assert.match(
+    lifted.stderr,
+    /not in the policy: what syscall\(0\) to syscall\(4294967295\) get of other architectures/,
+  );
   assert.match(lifted.stderr, /proven equal to the filter but for what is named above$/m);
   assert.match(lifted.stdout, /^syscalls: \{\}$/m);
 });
