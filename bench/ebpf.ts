@@ -1,37 +1,55 @@
 /**
- * What seeing calls by eBPF adds to a program's own time: `selkie record --backend ebpf` beside a running bpftrace that counts
- * raw_syscalls by number. The program is timed from inside the observation: by a shell's `date` before and after it. Medians of an interleaved run.
+ * What seeing calls by eBPF adds to a program's own wall time: `selkie record --backend ebpf` beside a bpftrace that counts raw_syscalls by
+ * number, started before. Programs are timed from inside the observation (bench/timed.c), so neither start is part of it; what a whole
+ * `selkie record` takes is printed beside. Medians of one interleaved run.
  *
- *     node build/bench/ebpf.js [ROUNDS]
+ *     node build/bench/ebpf.js [ROUNDS] [WORD]
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildGo } from '../test/support/go.ts';
 
-const rounds = Number(process.argv[2] ?? 5);
+const rounds = Number(process.argv[2] ?? 7);
+const wanted = process.argv[3] ?? '';
 const folder = mkdtempSync(join(tmpdir(), 'selkie-bench-'));
-const selkie = fileURLToPath(new URL('../../bin/selkie', import.meta.url));
-const times = join(folder, 'times');
+const here = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const selkie = here('bin/selkie');
+const [timer, hello, server, times] = ['timed', 'hello', 'server', 'times'].map((name) => join(folder, name)) as [
+  string,
+  string,
+  string,
+  string,
+];
+const source = join(folder, 'hello.c');
 
-const programs: { readonly [name: string]: string } = {
-  'dd 400k': 'dd if=/dev/zero of=/dev/null bs=1 count=200000 status=none',
-  find: 'find /usr/lib/python3',
-  'node -e 0': 'node -e 0',
+execFileSync('gcc', ['-O2', '-o', timer, here('bench/timed.c')]);
+writeFileSync(source, '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n');
+writeFileSync(`${hello}.go`, 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("hello") }\n');
+execFileSync('go', ['build', '-o', hello, `${hello}.go`]);
+buildGo('go', 'go-http', server);
+
+/** Commands, and how often one observation runs them. */
+const programs: { readonly [name: string]: readonly [runs: number, ...command: string[]] } = {
+  'dd 10k×2': [20, 'dd', 'if=/dev/zero', 'of=/dev/null', 'bs=1', 'count=10000', 'status=none'],
+  'gcc -O1': [5, 'gcc', '-O1', '-o', join(folder, 'compiled'), source],
+  'Go hello': [20, hello],
+  'Go HTTP 2000': [3, server, '-requests', '2000'],
+  'node -e 0': [5, 'node', '-e', '0'],
+  find: [5, 'find', '/usr/lib/python3'],
 };
 
-/** A shell that leaves the nanoseconds that a command took. */
-const timed = (command: string): readonly string[] => [
-  'sh',
-  '-c',
-  `a=$(date +%s%N); ${command} > /dev/null; b=$(date +%s%N); echo $((b - a)) > ${times}`,
-];
-
-function timeMs(prefix: readonly string[], command: string): number {
-  const [program = '', ...words] = [...prefix, ...timed(command)];
+/** The times of a command's runs under a prefix, and how long it all took. In ms. */
+function timeMs(prefix: readonly string[], [runs, ...command]: readonly [number, ...string[]]): [number[], number] {
+  rmSync(times, { force: true });
+  const [program = '', ...words] = [...prefix, timer, String(runs), times, ...command];
+  const begin = process.hrtime.bigint();
   execFileSync(program, words, { stdio: 'ignore' });
-  return Number(readFileSync(times, 'utf8')) / 1e6;
+  const whole = Number(process.hrtime.bigint() - begin) / 1e6;
+  const lines = readFileSync(times, 'utf8').trimEnd().split('\n');
+  return [lines.map((line) => Number(line) / 1e6), whole];
 }
 
 /** Counts in the kernel until it is ended. */
@@ -44,37 +62,48 @@ async function startBpftrace(): Promise<ChildProcess> {
   return child;
 }
 
-async function underBpftrace(command: string): Promise<number> {
+async function underBpftrace(program: readonly [number, ...string[]]): Promise<[number[], number]> {
   const child = await startBpftrace();
   const gone = new Promise((resolve) => child.once('exit', resolve));
-  const ms = timeMs([], command);
+  const result = timeMs([], program);
   child.kill('SIGINT');
   await gone;
-  return ms;
+  return result;
 }
 
-const recording = (backend: string): readonly string[] => {
-  const policy = join(folder, 'policy.yaml');
-  return [process.execPath, selkie, 'record', '-q', '--force', '--backend', backend, '-o', policy];
-};
-
+const recording = [
+  process.execPath,
+  selkie,
+  'record',
+  '-q',
+  '--force',
+  '--backend',
+  'ebpf',
+  '-o',
+  join(folder, 'policy.yaml'),
+];
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
-for (const [name, command] of Object.entries(programs)) {
-  const ways: { readonly [way: string]: () => number | Promise<number> } = {
-    native: () => timeMs([], command),
-    ebpf: () => timeMs(recording('ebpf'), command),
-    notify: () => timeMs(recording('notify'), command),
-    bpftrace: () => underBpftrace(command),
-    strace: () => timeMs(['strace', '-f', '-o', '/dev/null'], command),
-  };
-  const all = new Map<string, number[]>(Object.keys(ways).map((way) => [way, []]));
-  for (let round = 0; round < rounds; round += 1)
-    for (const [way, run] of Object.entries(ways)) all.get(way)?.push(await run());
-  const of = (way: string) => median(all.get(way) ?? []);
-  const factor = (of('ebpf') - of('native')) / (of('bpftrace') - of('native'));
-  const line = Object.keys(ways).map((way) => `${way} ${of(way).toFixed(0)} ms`);
-  console.log(`${name}: ${line.join(', ')}; added, ebpf/bpftrace: ${factor.toFixed(2)}`);
+async function compare(name: string, program: readonly [number, ...string[]]): Promise<void> {
+  const all = { native: [] as number[], ebpf: [] as number[], bpftrace: [] as number[] };
+  const wholes: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const [native, alone] = timeMs([], program);
+    const [ebpf, whole] = timeMs(recording, program);
+    const [bpftrace] = await underBpftrace(program);
+    all.native.push(...native);
+    all.ebpf.push(...ebpf);
+    all.bpftrace.push(...bpftrace);
+    wholes.push(whole - alone);
+  }
+  const [native, ebpf, bpftrace] = [median(all.native), median(all.ebpf), median(all.bpftrace)];
+  const percent = (ms: number) => `+${((100 * (ms - native)) / native).toFixed(1)} %`;
+  const factor = ((ebpf - native) / (bpftrace - native)).toFixed(2);
+  console.log(
+    `${name}: native ${native.toFixed(2)} ms, ebpf ${percent(ebpf)}, bpftrace ${percent(bpftrace)}; added, ebpf/bpftrace: ${factor}; whole record: +${median(wholes).toFixed(0)} ms`,
+  );
 }
+
+for (const [name, program] of Object.entries(programs)) if (name.includes(wanted)) await compare(name, program);
 rmSync(folder, { recursive: true });

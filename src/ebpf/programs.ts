@@ -1,5 +1,6 @@
 import { EbpfAssembler } from './assembler.ts';
 import type { Btf } from './btf.ts';
+import { type CgroupScope, cgroupProgram } from './cgroup.ts';
 import { ANY, countLost, currentProcess, HELPER, lookUp, NO_EXIST, update } from './helpers.ts';
 import { emitImage } from './image.ts';
 import { COMPAT, COUNT, COUNT_KEY, FOLLOW, IN_PROGRAM, type Maps, PROCESS } from './layout.ts';
@@ -15,7 +16,8 @@ export type TracepointName =
   | 'sys_exit'
   | 'sched_process_fork'
   | 'sched_process_exec'
-  | 'sched_process_exit';
+  | 'sched_process_exit'
+  | 'cgroup_attach_task';
 
 const PID = -4;
 const KEY = -16;
@@ -26,10 +28,14 @@ const SLOT = -68;
 const argument = (code: EbpfAssembler, register: 'r1' | 'r6' | 'r7' | 'r8', index: number): EbpfAssembler =>
   code.load(64, register, 'r6', 8 * index);
 
-/** Builds the program of every tracepoint. */
-export function tracingPrograms(btf: Btf, maps: Maps): ReadonlyMap<TracepointName, Uint8Array> {
+/** Builds the program of every tracepoint. `scope`: the processes of a cgroup are observed, and not those that others start. */
+export function tracingPrograms(btf: Btf, maps: Maps, scope?: CgroupScope): ReadonlyMap<TracepointName, Uint8Array> {
+  const fork = scope ? cgroupProgram(btf, maps, scope, 1) : forkProgram(btf, maps);
+  // cgroup_attach_task(struct cgroup *dst_cgrp, const char *path, struct task_struct *task, bool threadgroup): it has moved.
+  const attach = scope && cgroupProgram(btf, maps, scope, 2);
   return new Map<TracepointName, Uint8Array>([
-    ['sched_process_fork', forkProgram(btf, maps)],
+    ...(attach ? ([['cgroup_attach_task', attach]] as const) : []),
+    ['sched_process_fork', fork],
     ['sched_process_exec', execProgram(btf, maps)],
     ['sched_process_exit', exitProgram(btf, maps)],
     ['sys_exit', sysExitProgram(btf, maps)],

@@ -9,6 +9,7 @@ import { addressOf, errnoName, mustSyscall, trySyscall } from './libc.ts';
 
 const BPF_MAP_CREATE = 0;
 const BPF_MAP_UPDATE_ELEM = 2;
+const BPF_MAP_DELETE_ELEM = 3;
 const BPF_MAP_GET_NEXT_KEY = 4;
 const BPF_PROG_LOAD = 5;
 const BPF_RAW_TRACEPOINT_OPEN = 17;
@@ -78,6 +79,14 @@ export function setElement(map: number, key: Uint8Array, value: Uint8Array): voi
     attr.writeBigUInt64LE(addressOf(value), 16);
   });
   must(result, 'set an element of a map');
+}
+
+/** Deletes an element, where there is one: BPF_MAP_DELETE_ELEM. */
+export function deleteElement(map: number, key: Uint8Array): void {
+  bpf(BPF_MAP_DELETE_ELEM, (attr) => {
+    attr.writeUInt32LE(map, 0);
+    attr.writeBigUInt64LE(addressOf(key), 8);
+  });
 }
 
 /** Whether a hash has no element: BPF_MAP_GET_NEXT_KEY. */

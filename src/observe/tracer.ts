@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { SelkieError, UnsupportedError } from '../base/errors.ts';
 import { Btf } from '../ebpf/btf.ts';
+import type { CgroupScope } from '../ebpf/cgroup.ts';
 import { COUNT, COUNT_KEY, FOLLOW, GLOBALS, IMAGE, IMAGE_KEY, IN_PROGRAM, PROCESS, ROOM } from '../ebpf/layout.ts';
 import { entryProgram, tracingPrograms } from '../ebpf/programs.ts';
 import {
   attachTracepoint,
   attachUprobe,
   createMap,
+  deleteElement,
   isEmptyMap,
   loadProgram,
   MAP_ARRAY,
@@ -47,9 +49,10 @@ export class Tracer {
   /**
    * Loads and attaches the programs.
    *
+   * @param scope - observe the processes that come into this cgroup; those inside are to be named by observeRunning
    * @throws {UnsupportedError} no rights, no BTF, or a kernel before 5.12; {SyscallError}
    */
-  constructor() {
+  constructor(scope?: CgroupScope) {
     try {
       const map = (shape: MapShape) => this.#keep(createMap(shape));
       this.#maps = {
@@ -59,7 +62,7 @@ export class Tracer {
         globals: map(SHAPES.globals),
         scratch: map(SHAPES.scratch),
       };
-      this.#attach();
+      this.#attach(scope);
     } catch (error) {
       this.close();
       throw error;
@@ -91,6 +94,8 @@ export class Tracer {
     this.#nextImage += 1;
     this.#calls.nameImage(image, path);
     this.#setProcess(pid, image, IN_PROGRAM | (follow ? FOLLOW : 0));
+    // Its end may have been before that: nobody would take it out.
+    if (executableOf(pid) === undefined) deleteElement(this.#maps.processes, keyOf(pid));
     return path;
   }
 
@@ -125,9 +130,9 @@ export class Tracer {
     return new SelkieError('incomplete', `${problem}: record less, or with --backend notify`);
   }
 
-  #attach(): void {
+  #attach(scope: CgroupScope | undefined): void {
     const btf = readBtf();
-    for (const [name, code] of tracingPrograms(btf, this.#maps)) {
+    for (const [name, code] of tracingPrograms(btf, this.#maps, scope)) {
       const program = this.#keep(loadProgram({ name, code, tracepoint: btf.typedef(`btf_trace_${name}`) }));
       this.#keep(attachTracepoint(program, name));
     }
@@ -143,18 +148,22 @@ export class Tracer {
   }
 
   #setProcess(pid: number, image: number, flags: number): void {
-    const key = Buffer.alloc(4);
-    key.writeUInt32LE(pid);
     const value = Buffer.alloc(PROCESS.size);
     value.writeUInt32LE(image, PROCESS.image);
     value.writeUInt32LE(flags, PROCESS.flags);
-    setElement(this.#maps.processes, key, value);
+    setElement(this.#maps.processes, keyOf(pid), value);
   }
 
   #keep(fd: number): number {
     this.#fds.push(fd);
     return fd;
   }
+}
+
+function keyOf(pid: number): Buffer {
+  const key = Buffer.alloc(4);
+  key.writeUInt32LE(pid);
+  return key;
 }
 
 function readBtf(): Btf {
