@@ -52,7 +52,9 @@ function walk(code: EbpfAssembler, btf: Btf): void {
   const inMount = btf.offset('mount', 'mnt');
   readKernel(code, POINTER, 8, 'r6', path + btf.offset('path', 'mnt'));
   readKernel(code, OTHER, 8, 'r6', path + btf.offset('path', 'dentry'));
-  code.load(64, 'r7', 'r10', POINTER).alu('sub', 'r7', inMount).load(64, 'r6', 'r10', OTHER).mov('r8', 0);
+  code.load(64, 'r7', 'r10', POINTER).alu('sub', 'r7', inMount).load(64, 'r6', 'r10', OTHER);
+  // A 0 that the verifier does not know to be one: else it looks at every step again for each length that it knows.
+  code.store(32, 'r9', IMAGE.length, 0).load(32, 'r8', 'r9', IMAGE.length).alu('and', 'r8', IMAGE.longest - 1);
   for (let step = 0; step < STEPS; step += 1) emitStep(code, btf, inMount, step);
   code.label('walked');
 }
