@@ -1,6 +1,6 @@
 import { EbpfAssembler, type Register } from './assembler.ts';
 import type { Btf } from './btf.ts';
-import { ANY, countLost, HELPER, readKernel, update } from './helpers.ts';
+import { ANY, countGlobal, HELPER, readKernel, update } from './helpers.ts';
 import { emitImage } from './image.ts';
 import { IN_PROGRAM, type Maps, PROCESS } from './layout.ts';
 
@@ -43,7 +43,7 @@ export function cgroupProgram(btf: Btf, maps: Maps, scope: CgroupScope, index: n
     .mov('r3', 'r10')
     .alu('add', 'r3', PROCESS_AT);
   update(code, maps.processes, PID, ANY).jumpIf('eq', 'r0', 0, 'out');
-  countLost(code, maps.globals, SLOT, 'out');
+  countGlobal(code, maps.globals, 'lost', SLOT, 'out');
   code.jump('out').label('outside').loadMap('r1', maps.processes).mov('r2', 'r10').alu('add', 'r2', PID);
   return code.call(HELPER.map_delete_elem).label('out').mov('r0', 0).exit().assemble();
 }

@@ -1,6 +1,6 @@
 import type { EbpfAssembler } from './assembler.ts';
 import type { Btf } from './btf.ts';
-import { ANY, countLost, HELPER, lookUp, readKernel, update } from './helpers.ts';
+import { ANY, countGlobal, HELPER, lookUp, readKernel, update } from './helpers.ts';
 import { GLOBALS, IMAGE, IMAGE_KEY, type Maps } from './layout.ts';
 
 /** The part of the execve program that numbers executables and keeps their paths, as d_path of fs/d_path.c finds them. */
@@ -29,7 +29,7 @@ export function emitImage(code: EbpfAssembler, btf: Btf, maps: Maps, done: strin
   code.mov('r7', 1).atomic('fetchAdd', 'r0', GLOBALS.images, 'r7').alu('add', 'r7', 1);
   code.store(32, 'r9', IMAGE.id, 'r7').store(32, 'r9', IMAGE.length, 'r8').mov('r3', 'r9');
   update(code, maps.images, KEY, ANY).jumpIf('eq', 'r0', 0, done).mov('r7', 0);
-  countLost(code, maps.globals, ZERO, done);
+  countGlobal(code, maps.globals, 'lost', ZERO, done);
   code.jump(done);
 }
 

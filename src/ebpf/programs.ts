@@ -1,7 +1,7 @@
 import { EbpfAssembler } from './assembler.ts';
 import type { Btf } from './btf.ts';
 import { type CgroupScope, cgroupProgram } from './cgroup.ts';
-import { ANY, countLost, currentProcess, HELPER, lookUp, NO_EXIST, update } from './helpers.ts';
+import { ANY, countGlobal, currentProcess, HELPER, lookUp, NO_EXIST, update } from './helpers.ts';
 import { emitImage } from './image.ts';
 import { COMPAT, COUNT, COUNT_KEY, FOLLOW, IN_PROGRAM, type Maps, PROCESS } from './layout.ts';
 
@@ -72,10 +72,12 @@ function sysEnterProgram(btf: Btf, maps: Maps): Uint8Array {
     .store(64, 'r10', VALUE + COUNT.ip, 'r1');
   code.call(HELPER.get_current_pid_tgid).store(32, 'r10', VALUE + COUNT.tid, 'r0');
   code.mov('r3', 'r10').alu('add', 'r3', VALUE);
-  update(code, maps.counts, KEY, NO_EXIST).jumpIf('eq', 'r0', 0, 'out');
+  update(code, maps.counts, KEY, NO_EXIST).jumpIf('eq', 'r0', 0, 'news');
   // Another thread was first, or the map is full.
   lookUp(code, maps.counts, KEY).jumpIf('ne', 'r0', 0, 'again');
-  countLost(code, maps.globals, SLOT, 'out');
+  countGlobal(code, maps.globals, 'lost', SLOT, 'out');
+  code.jump('out').label('news');
+  countGlobal(code, maps.globals, 'kinds', SLOT, 'out');
   return code.label('out').mov('r0', 0).exit().assemble();
 }
 
@@ -116,7 +118,7 @@ function forkProgram(btf: Btf, maps: Maps): Uint8Array {
     .store(32, 'r10', PID, 'r8');
   code.mov('r3', 'r10').alu('add', 'r3', KEY);
   update(code, maps.processes, PID, ANY).jumpIf('eq', 'r0', 0, 'out');
-  countLost(code, maps.globals, SLOT, 'out');
+  countGlobal(code, maps.globals, 'lost', SLOT, 'out');
   return code.label('out').mov('r0', 0).exit().assemble();
 }
 
@@ -138,7 +140,7 @@ function execProgram(btf: Btf, maps: Maps): Uint8Array {
     .mov('r3', 'r10')
     .alu('add', 'r3', KEY);
   update(code, maps.processes, PID, ANY).jumpIf('eq', 'r0', 0, 'out');
-  countLost(code, maps.globals, SLOT, 'out');
+  countGlobal(code, maps.globals, 'lost', SLOT, 'out');
   return code.label('out').mov('r0', 0).exit().assemble();
 }
 
@@ -156,5 +158,6 @@ export function entryProgram(maps: Maps): Uint8Array {
   const code = currentProcess(new EbpfAssembler(), PID);
   lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');
   code.load(32, 'r1', 'r0', PROCESS.flags).alu('or', 'r1', IN_PROGRAM).store(32, 'r0', PROCESS.flags, 'r1');
+  countGlobal(code, maps.globals, 'entered', SLOT, 'out');
   return code.label('out').mov('r0', 0).exit().assemble();
 }

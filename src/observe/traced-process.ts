@@ -6,7 +6,8 @@ import { Tracer } from './tracer.ts';
 
 /** Processes that run already, observed by eBPF: they are not disturbed, neither when that begins nor when it ends. */
 
-const READ_MS = 20;
+/** First calls of processes that are gone by then have an address only. */
+const LOOK_MS = 20;
 
 /** What runs already: a process, with or without what it starts from now on; or all that is and comes into a cgroup and those below it. */
 export type Running = { readonly pid: number; readonly children: boolean } | { readonly cgroup: Cgroup };
@@ -28,11 +29,11 @@ export async function traceRunning(running: Running): Promise<Supervised<Observe
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, stop);
   try {
     const path = 'cgroup' in running ? observeCgroup(tracer, running.cgroup) : observeProcess(tracer, running);
-    let calls = tracer.read();
     while (!isAsked && isThere(tracer, running)) {
-      await new Promise((resolve) => setTimeout(resolve, READ_MS));
-      calls = tracer.read();
+      if (tracer.hasNews) tracer.read();
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
+    const calls = tracer.read();
     if (calls === 0) throw nothingSeen(path);
     const observed: Observed = { calls, boundary: 'exec', results: tracer.results(), isSynchronous: false };
     return { observed, status: { code: 0 }, path, error: tracer.loss };

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { close as closeFile, readFileSync } from 'node:fs';
 import { SelkieError, UnsupportedError } from '../base/errors.ts';
 import { Btf } from '../ebpf/btf.ts';
 import type { CgroupScope } from '../ebpf/cgroup.ts';
@@ -10,6 +10,7 @@ import {
   createMap,
   deleteElement,
   isEmptyMap,
+  kernelTypes,
   loadProgram,
   MAP_ARRAY,
   MAP_HASH,
@@ -45,6 +46,8 @@ export class Tracer {
   readonly #calls = new TracedCalls();
   #nextImage = FIRST_OWN_IMAGE;
   #entryProgram: number | undefined;
+  #uprobe: number | undefined;
+  #news = { images: 0n, kinds: 0n };
 
   /**
    * Loads and attaches the programs.
@@ -71,6 +74,7 @@ export class Tracer {
 
   /** Nothing of it stays in the kernel. */
   close(): void {
+    this.#leaveEntry();
     for (const fd of this.#fds.reverse()) closeDescriptor(fd);
     this.#fds.length = 0;
   }
@@ -81,9 +85,10 @@ export class Tracer {
    * @returns whether it can
    */
   observeLaunch(pid: number, entry: EntryPoint | undefined): boolean {
-    const isWatched = entry !== undefined && this.#watchEntry(pid, entry);
+    const isFirst = entry?.isFirst === true;
+    const isWatched = entry !== undefined && !isFirst && this.#watchEntry(pid, entry);
     this.#setProcess(pid, 0, FOLLOW | (isWatched ? 0 : IN_PROGRAM));
-    return isWatched;
+    return isFirst || isWatched;
   }
 
   /** Observes a process that runs, with all its threads, from now on; `follow`: and all that it starts. @returns its executable */
@@ -104,8 +109,17 @@ export class Tracer {
     return !isEmptyMap(this.#maps.processes, 4);
   }
 
+  /** Whether there are kinds of calls or executables that `read` has not read: looks at four numbers only. */
+  get hasNews(): boolean {
+    const globals = this.#globals();
+    if (globals('entered') > 0n) this.#leaveEntry();
+    return globals('kinds') > this.#news.kinds || globals('images') > this.#news.images;
+  }
+
   /** Reads the maps, and looks up where first calls came from while their processes live. @returns all calls so far */
   read(): number {
+    const globals = this.#globals();
+    this.#news = { images: globals('images'), kinds: globals('kinds') };
     this.#calls.addImages(readMap(this.#maps.images, SHAPES.images));
     return this.#calls.update(readMap(this.#maps.counts, SHAPES.counts));
   }
@@ -122,7 +136,7 @@ export class Tracer {
 
   /** Undefined while the maps have had room for everything. */
   get loss(): SelkieError | undefined {
-    const lost = readMap(this.#maps.globals, SHAPES.globals).values.readBigUInt64LE(GLOBALS.lost);
+    const lost = this.#globals()('lost');
     if (lost === 0n) return undefined;
     const { processes, counts, images } = ROOM;
     const room = `${processes} processes, ${counts} kinds of calls and ${images} executables`;
@@ -143,8 +157,19 @@ export class Tracer {
     const type = Number(readText(UPROBE_TYPE_FILE) ?? Number.NaN);
     if (Number.isNaN(type) || this.#entryProgram === undefined) return false;
     const event = attachUprobe(this.#entryProgram, { type, pid, path, offset });
-    if (event !== undefined) this.#keep(event);
+    this.#uprobe = event;
     return event !== undefined;
+  }
+
+  /** It has done its work. Taking a uprobe away waits for all CPUs, some 0.1 s: a thread of libuv does. */
+  #leaveEntry(): void {
+    if (this.#uprobe !== undefined) closeFile(this.#uprobe, () => {});
+    this.#uprobe = undefined;
+  }
+
+  #globals(): (member: Exclude<keyof typeof GLOBALS, 'size'>) => bigint {
+    const { values } = readMap(this.#maps.globals, SHAPES.globals);
+    return (member) => values.readBigUInt64LE(GLOBALS[member]);
   }
 
   #setProcess(pid: number, image: number, flags: number): void {
@@ -168,7 +193,7 @@ function keyOf(pid: number): Buffer {
 
 function readBtf(): Btf {
   try {
-    return new Btf(readFileSync(BTF_FILE));
+    return new Btf(kernelTypes() ?? readFileSync(BTF_FILE));
   } catch (cause) {
     if (cause instanceof UnsupportedError) throw cause;
     const wanted = 'wanted a kernel with CONFIG_DEBUG_INFO_BTF: use --backend notify';
