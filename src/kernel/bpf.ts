@@ -148,16 +148,23 @@ export interface MapContent {
   readonly values: Buffer;
 }
 
-/** Reads a hash or an array whole: BPF_MAP_LOOKUP_BATCH (5.6). @throws {SyscallError} */
-export function readMap(map: number, { key, value, entries }: MapShape): MapContent {
-  const keys = Buffer.alloc(key * entries);
-  const values = Buffer.alloc(value * entries);
+/** Where the content of a map is put: megabytes, which one had better make once. */
+export type MapRoom = Omit<MapContent, 'count'>;
+
+/** Room for all that a map can hold. */
+export function roomFor({ key, value, entries }: MapShape): MapRoom {
+  return { keys: Buffer.alloc(key * entries), values: Buffer.alloc(value * entries) };
+}
+
+/** Reads a hash or an array whole: BPF_MAP_LOOKUP_BATCH (5.6). The content stays in `room`. @throws {SyscallError} */
+export function readMap(map: number, shape: MapShape, room: MapRoom): MapContent {
+  const { keys, values } = room;
   const attr = Buffer.alloc(ATTR_SIZE);
   const cursor = Buffer.alloc(16);
   [cursor, keys, values].forEach((memory, index) => {
     attr.writeBigUInt64LE(addressOf(memory), 8 + 8 * index);
   });
-  attr.writeUInt32LE(entries, 32);
+  attr.writeUInt32LE(shape.entries, 32);
   attr.writeUInt32LE(map, 36);
   // Safe because: there is room for all that the map can hold. ENOENT: that was all.
   const result = trySyscall(NR.bpf, BPF_MAP_LOOKUP_BATCH, attr, ATTR_SIZE);

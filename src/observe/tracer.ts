@@ -16,6 +16,7 @@ import {
   MAP_HASH,
   type MapShape,
   readMap,
+  roomFor,
   setElement,
 } from '../kernel/bpf.ts';
 import { closeDescriptor } from '../kernel/descriptors.ts';
@@ -44,6 +45,12 @@ export class Tracer {
   readonly #fds: number[] = [];
   readonly #maps: { readonly [K in keyof typeof SHAPES]: number };
   readonly #calls = new TracedCalls();
+  readonly #room = {
+    counts: roomFor(SHAPES.counts),
+    images: roomFor(SHAPES.images),
+    globals: roomFor(SHAPES.globals),
+  };
+  #imagesRead = 0;
   #nextImage = FIRST_OWN_IMAGE;
   #entryProgram: number | undefined;
   #uprobe: number | undefined;
@@ -119,9 +126,11 @@ export class Tracer {
   /** Reads the maps, and looks up where first calls came from while their processes live. @returns all calls so far */
   read(): number {
     const globals = this.#globals();
-    this.#news = { images: globals('images'), kinds: globals('kinds') };
-    this.#calls.addImages(readMap(this.#maps.images, SHAPES.images));
-    return this.#calls.update(readMap(this.#maps.counts, SHAPES.counts));
+    const news = { images: globals('images'), kinds: globals('kinds') };
+    // An image has its number a moment before it is in the map.
+    if (news.images > this.#imagesRead) this.#readImages();
+    this.#news = news;
+    return this.#calls.update(readMap(this.#maps.counts, SHAPES.counts, this.#room.counts));
   }
 
   /** What `read` has read. */
@@ -167,8 +176,14 @@ export class Tracer {
     this.#uprobe = undefined;
   }
 
+  #readImages(): void {
+    const images = readMap(this.#maps.images, SHAPES.images, this.#room.images);
+    this.#calls.addImages(images);
+    this.#imagesRead = images.count;
+  }
+
   #globals(): (member: Exclude<keyof typeof GLOBALS, 'size'>) => bigint {
-    const { values } = readMap(this.#maps.globals, SHAPES.globals);
+    const { values } = readMap(this.#maps.globals, SHAPES.globals, this.#room.globals);
     return (member) => values.readBigUInt64LE(GLOBALS[member]);
   }
 
