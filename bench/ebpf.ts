@@ -41,15 +41,23 @@ const programs: { readonly [name: string]: readonly [runs: number, ...command: s
   find: [5, 'find', '/usr/lib/python3'],
 };
 
-/** The times of a command's runs under a prefix, and how long it all took. In ms. */
-function timeMs(prefix: readonly string[], [runs, ...command]: readonly [number, ...string[]]): [number[], number] {
+/** In ms: wall and processor time of each run; and how long all of it took. */
+interface Times {
+  readonly wall: number[];
+  readonly processor: number[];
+  readonly whole: number;
+}
+
+/** Runs a program under a prefix. */
+function timeMs(prefix: readonly string[], [runs, ...command]: readonly [number, ...string[]]): Times {
   rmSync(times, { force: true });
   const [program = '', ...words] = [...prefix, timer, String(runs), times, ...command];
   const begin = process.hrtime.bigint();
   execFileSync(program, words, { stdio: 'ignore' });
   const whole = Number(process.hrtime.bigint() - begin) / 1e6;
   const lines = readFileSync(times, 'utf8').trimEnd().split('\n');
-  return [lines.map((line) => Number(line) / 1e6), whole];
+  const [wall, processor] = [0, 1].map((column) => lines.map((line) => Number(line.split(' ')[column]) / 1e6));
+  return { wall: wall ?? [], processor: processor ?? [], whole };
 }
 
 /** Counts in the kernel until it is ended. */
@@ -62,7 +70,7 @@ async function startBpftrace(): Promise<ChildProcess> {
   return child;
 }
 
-async function underBpftrace(program: readonly [number, ...string[]]): Promise<[number[], number]> {
+async function underBpftrace(program: readonly [number, ...string[]]): Promise<Times> {
   const child = await startBpftrace();
   const gone = new Promise((resolve) => child.once('exit', resolve));
   const result = timeMs([], program);
@@ -86,23 +94,25 @@ const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
 async function compare(name: string, program: readonly [number, ...string[]]): Promise<void> {
-  const all = { native: [] as number[], ebpf: [] as number[], bpftrace: [] as number[] };
-  const wholes: number[] = [];
+  const all: { readonly [way: string]: Times[] } = { native: [], ebpf: [], bpftrace: [] };
   for (let round = 0; round < rounds; round += 1) {
-    const [native, alone] = timeMs([], program);
-    const [ebpf, whole] = timeMs(recording, program);
-    const [bpftrace] = await underBpftrace(program);
-    all.native.push(...native);
-    all.ebpf.push(...ebpf);
-    all.bpftrace.push(...bpftrace);
-    wholes.push(whole - alone);
+    all.native?.push(timeMs([], program));
+    all.ebpf?.push(timeMs(recording, program));
+    all.bpftrace?.push(await underBpftrace(program));
   }
-  const [native, ebpf, bpftrace] = [median(all.native), median(all.ebpf), median(all.bpftrace)];
-  const percent = (ms: number) => `+${((100 * (ms - native)) / native).toFixed(1)} %`;
-  const factor = ((ebpf - native) / (bpftrace - native)).toFixed(2);
-  console.log(
-    `${name}: native ${native.toFixed(2)} ms, ebpf ${percent(ebpf)}, bpftrace ${percent(bpftrace)}; added, ebpf/bpftrace: ${factor}; whole record: +${median(wholes).toFixed(0)} ms`,
-  );
+  const of = (way: string, of: 'wall' | 'processor') => median((all[way] ?? []).flatMap((times) => times[of]));
+  const whole = (way: string) => median((all[way] ?? []).map((times) => times.whole));
+  const line = (['wall', 'processor'] as const).map((kind) => {
+    const [native, ebpf, bpftrace] = ['native', 'ebpf', 'bpftrace'].map((way) => of(way, kind)) as [
+      number,
+      number,
+      number,
+    ];
+    const percent = (ms: number) => `${ms < native ? '' : '+'}${((100 * (ms - native)) / native).toFixed(1)} %`;
+    const factor = ((ebpf - native) / (bpftrace - native)).toFixed(2);
+    return `${kind} ${native.toFixed(2)} ms, ebpf ${percent(ebpf)}, bpftrace ${percent(bpftrace)}, factor ${factor}`;
+  });
+  console.log(`${name}: ${line.join('; ')}; whole record: +${(whole('ebpf') - whole('native')).toFixed(0)} ms`);
 }
 
 for (const [name, program] of Object.entries(programs)) if (name.includes(wanted)) await compare(name, program);
