@@ -64,7 +64,10 @@ function timeMs(prefix: readonly string[], [runs, ...command]: readonly [number,
 async function startBpftrace(): Promise<ChildProcess> {
   const script = 'tracepoint:raw_syscalls:sys_enter { @[args->id] = count(); } BEGIN { printf("ready\\n"); }';
   const child = spawn('bpftrace', ['-e', script], { stdio: ['ignore', 'pipe', 'ignore'] });
-  await new Promise((resolve) => child.stdout?.once('data', resolve));
+  await new Promise((resolve, reject) => {
+    child.stdout?.once('data', resolve);
+    child.once('exit', () => reject(new Error('bpftrace ended before it was ready')));
+  });
   child.stdout?.resume();
   await new Promise((resolve) => setTimeout(resolve, 500));
   return child;
