@@ -34,8 +34,8 @@ export const IMAGE_KEY = { size: 16, inode: 0, device: 8, hash: 12 } as const;
 /** u32 number; u32 length of the names; the names of its path from the last to the first, each with a NUL. */
 export const IMAGE = { size: 4368, id: 0, length: 4, names: 16, longest: 4096 } as const;
 
-/** u64 images that have a number; u64 calls and images for which the maps had no room. */
-export const GLOBALS = { size: 16, images: 0, lost: 8 } as const;
+/** u64 images that have a number; u64 calls and images for which the maps had no room; u64 kinds of calls; u64 entries that were passed. */
+export const GLOBALS = { size: 32, images: 0, lost: 8, kinds: 16, entered: 24 } as const;
 
 /** Entries that the maps have room for. */
 export const ROOM = { processes: 16_384, counts: 16_384, images: 512 } as const;

@@ -1,6 +1,7 @@
 import { EbpfAssembler } from './assembler.ts';
 import type { Btf } from './btf.ts';
-import { ANY, countLost, currentProcess, HELPER, lookUp, NO_EXIST, update } from './helpers.ts';
+import { type CgroupScope, cgroupProgram } from './cgroup.ts';
+import { ANY, countGlobal, currentProcess, HELPER, lookUp, NO_EXIST, update } from './helpers.ts';
 import { emitImage } from './image.ts';
 import { COMPAT, COUNT, COUNT_KEY, FOLLOW, IN_PROGRAM, type Maps, PROCESS } from './layout.ts';
 
@@ -15,7 +16,8 @@ export type TracepointName =
   | 'sys_exit'
   | 'sched_process_fork'
   | 'sched_process_exec'
-  | 'sched_process_exit';
+  | 'sched_process_exit'
+  | 'cgroup_attach_task';
 
 const PID = -4;
 const KEY = -16;
@@ -26,10 +28,14 @@ const SLOT = -68;
 const argument = (code: EbpfAssembler, register: 'r1' | 'r6' | 'r7' | 'r8', index: number): EbpfAssembler =>
   code.load(64, register, 'r6', 8 * index);
 
-/** Builds the program of every tracepoint. */
-export function tracingPrograms(btf: Btf, maps: Maps): ReadonlyMap<TracepointName, Uint8Array> {
+/** Builds the program of every tracepoint. `scope`: the processes of a cgroup are observed, and not those that others start. */
+export function tracingPrograms(btf: Btf, maps: Maps, scope?: CgroupScope): ReadonlyMap<TracepointName, Uint8Array> {
+  const fork = scope ? cgroupProgram(btf, maps, scope, 1) : forkProgram(btf, maps);
+  // cgroup_attach_task(struct cgroup *dst_cgrp, const char *path, struct task_struct *task, bool threadgroup): it has moved.
+  const attach = scope && cgroupProgram(btf, maps, scope, 2);
   return new Map<TracepointName, Uint8Array>([
-    ['sched_process_fork', forkProgram(btf, maps)],
+    ...(attach ? ([['cgroup_attach_task', attach]] as const) : []),
+    ['sched_process_fork', fork],
     ['sched_process_exec', execProgram(btf, maps)],
     ['sched_process_exit', exitProgram(btf, maps)],
     ['sys_exit', sysExitProgram(btf, maps)],
@@ -37,12 +43,19 @@ export function tracingPrograms(btf: Btf, maps: Maps): ReadonlyMap<TracepointNam
   ]);
 }
 
-/** The key of the call at KEY, with the image and flags of the process in r0; the number is in r7. Processes without an image go `out`. */
+/** r9 = the current task, r0 = its process in the map; `out` where that is not observed. One helper, and what it returns is read directly. */
+function emitProcess(code: EbpfAssembler, btf: Btf, maps: Maps): void {
+  code.call(HELPER.get_current_task_btf).mov('r9', 'r0').load(32, 'r1', 'r9', btf.offset('task_struct', 'tgid'));
+  code.store(32, 'r10', PID, 'r1');
+  lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');
+}
+
+/** The key of the call at KEY, after emitProcess; the number is in r7. Processes without an image go `out`. */
 function emitKey(code: EbpfAssembler, btf: Btf): void {
   code.load(32, 'r1', 'r0', PROCESS.image).jumpIf('eq', 'r1', 0, 'out');
   code.load(32, 'r8', 'r0', PROCESS.flags).alu('and', 'r8', IN_PROGRAM);
   code.store(32, 'r10', KEY + COUNT_KEY.image, 'r1').store(32, 'r10', KEY + COUNT_KEY.nr, 'r7');
-  code.call(HELPER.get_current_task_btf).load(32, 'r0', 'r0', btf.offset('task_struct', 'thread_info', 'status'));
+  code.load(32, 'r0', 'r9', btf.offset('task_struct', 'thread_info', 'status'));
   code
     .alu('and', 'r0', COMPAT)
     .alu('or', 'r0', 'r8')
@@ -52,8 +65,7 @@ function emitKey(code: EbpfAssembler, btf: Btf): void {
 /** sys_enter(struct pt_regs *regs, long id) */
 function sysEnterProgram(btf: Btf, maps: Maps): Uint8Array {
   const code = new EbpfAssembler().mov('r6', 'r1');
-  currentProcess(code, PID);
-  lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');
+  emitProcess(code, btf, maps);
   argument(code, 'r7', 1);
   emitKey(code, btf);
   lookUp(code, maps.counts, KEY).jumpIf('eq', 'r0', 0, 'first').label('again');
@@ -64,26 +76,29 @@ function sysEnterProgram(btf: Btf, maps: Maps): Uint8Array {
   argument(code, 'r1', 0)
     .load(64, 'r1', 'r1', btf.offset('pt_regs', 'ip'))
     .store(64, 'r10', VALUE + COUNT.ip, 'r1');
-  code.call(HELPER.get_current_pid_tgid).store(32, 'r10', VALUE + COUNT.tid, 'r0');
+  code.load(32, 'r0', 'r9', btf.offset('task_struct', 'pid')).store(32, 'r10', VALUE + COUNT.tid, 'r0');
   code.mov('r3', 'r10').alu('add', 'r3', VALUE);
-  update(code, maps.counts, KEY, NO_EXIST).jumpIf('eq', 'r0', 0, 'out');
+  update(code, maps.counts, KEY, NO_EXIST).jumpIf('eq', 'r0', 0, 'news');
   // Another thread was first, or the map is full.
   lookUp(code, maps.counts, KEY).jumpIf('ne', 'r0', 0, 'again');
-  countLost(code, maps.globals, SLOT, 'out');
+  countGlobal(code, maps.globals, 'lost', SLOT, 'out');
+  code.jump('out').label('news');
+  countGlobal(code, maps.globals, 'kinds', SLOT, 'out');
   return code.label('out').mov('r0', 0).exit().assemble();
 }
 
 /** sys_exit(struct pt_regs *regs, long ret): notes errors; what the kernel keeps to itself (ERESTARTSYS and above) is none. */
 function sysExitProgram(btf: Btf, maps: Maps): Uint8Array {
   const code = new EbpfAssembler().mov('r6', 'r1');
+  const ERRNO = -72;
   argument(code, 'r8', 1).mov('r9', 0).alu('sub', 'r9', 'r8').jumpIf('sle', 'r9', 0, 'out');
-  code.jumpIf('gt', 'r9', COUNT.largestErrno, 'out');
-  currentProcess(code, PID);
-  lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');
+  code.jumpIf('gt', 'r9', COUNT.largestErrno, 'out').store(64, 'r10', ERRNO, 'r9');
+  emitProcess(code, btf, maps);
   argument(code, 'r1', 0).load(32, 'r7', 'r1', btf.offset('pt_regs', 'orig_ax'));
   emitKey(code, btf);
   lookUp(code, maps.counts, KEY).jumpIf('eq', 'r0', 0, 'out');
   code
+    .load(64, 'r9', 'r10', ERRNO)
     .mov('r1', 'r9')
     .alu('rsh', 'r1', 6)
     .alu('lsh', 'r1', 3)
@@ -110,7 +125,7 @@ function forkProgram(btf: Btf, maps: Maps): Uint8Array {
     .store(32, 'r10', PID, 'r8');
   code.mov('r3', 'r10').alu('add', 'r3', KEY);
   update(code, maps.processes, PID, ANY).jumpIf('eq', 'r0', 0, 'out');
-  countLost(code, maps.globals, SLOT, 'out');
+  countGlobal(code, maps.globals, 'lost', SLOT, 'out');
   return code.label('out').mov('r0', 0).exit().assemble();
 }
 
@@ -132,7 +147,7 @@ function execProgram(btf: Btf, maps: Maps): Uint8Array {
     .mov('r3', 'r10')
     .alu('add', 'r3', KEY);
   update(code, maps.processes, PID, ANY).jumpIf('eq', 'r0', 0, 'out');
-  countLost(code, maps.globals, SLOT, 'out');
+  countGlobal(code, maps.globals, 'lost', SLOT, 'out');
   return code.label('out').mov('r0', 0).exit().assemble();
 }
 
@@ -150,5 +165,6 @@ export function entryProgram(maps: Maps): Uint8Array {
   const code = currentProcess(new EbpfAssembler(), PID);
   lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');
   code.load(32, 'r1', 'r0', PROCESS.flags).alu('or', 'r1', IN_PROGRAM).store(32, 'r0', PROCESS.flags, 'r1');
+  countGlobal(code, maps.globals, 'entered', SLOT, 'out');
   return code.label('out').mov('r0', 0).exit().assemble();
 }

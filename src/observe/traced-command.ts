@@ -14,10 +14,11 @@ import { Tracer } from './tracer.ts';
 
 /** A command that is observed by eBPF: it is our child, nothing of it waits for us, and it goes on where we end. */
 
-/** How long the maps are left alone: first calls of processes that are gone by then have an address only. */
-const READ_MS = 20;
-/** How late the end of the command may be seen. */
-const WAIT_MS = 2;
+/** How long one may look away: first calls of processes that are gone by then have an address only. Shorter while there is news. */
+const LONGEST_MS = 20;
+const SHORTEST_MS = 2;
+/** How often calls are counted that are no news. */
+const COUNT_MS = 500;
 
 /** The execve by which the command began, as arch/x86/entry/syscalls/syscall_64.tbl has it. */
 const EXECVE = 59;
@@ -43,6 +44,8 @@ export async function traceCommand(
   try {
     const pid = startWaiter({ path, argv: command }, theirs, descriptors);
     const entry = entryPointOfCommand(path);
+    // Else its own execve would be the command's first: posix_spawn(3) returns in the midst of it.
+    while (receiveMessage(ours) === undefined) await pause(1);
     const isWatched = tracer.observeLaunch(pid, entry);
     sendByte(ours);
     const status = await follow(pid, tracer, onProgress);
@@ -63,17 +66,49 @@ async function follow(pid: number, tracer: Tracer, onProgress: (calls: number) =
     isAsked = true;
     return status === undefined;
   });
+  const pauses = new Pauses();
   try {
-    for (let nextRead = 0; ; await pause(WAIT_MS)) {
+    for (let counted = 0; ; ) {
       const word = status === undefined ? reap(pid) : undefined;
       if (word !== undefined) status = exitStatusOf(word);
       const isOver = status !== undefined && (isAsked || !tracer.hasProcesses);
-      if (isOver || Date.now() >= nextRead) onProgress(tracer.read());
-      if (Date.now() >= nextRead) nextRead = Date.now() + READ_MS;
+      const isNew = tracer.hasNews;
+      if (isOver || isNew || Date.now() - counted >= COUNT_MS) {
+        onProgress(tracer.read());
+        counted = Date.now();
+      }
       if (isOver && status !== undefined) return status;
+      await pauses.next(isNew);
     }
   } finally {
+    pauses.close();
     signals.close();
+  }
+}
+
+/** Pauses that grow while there is no news, and end when a child does. */
+class Pauses {
+  #ms = SHORTEST_MS;
+  #end = (): void => {};
+  readonly #hear = (): void => this.#end();
+
+  constructor() {
+    process.on('SIGCHLD', this.#hear);
+  }
+
+  next(isNew: boolean): Promise<void> {
+    this.#ms = isNew ? SHORTEST_MS : Math.min(LONGEST_MS, 2 * this.#ms);
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#ms);
+      this.#end = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  close(): void {
+    process.off('SIGCHLD', this.#hear);
   }
 }
 

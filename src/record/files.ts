@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import type { Progress } from '../observe/protocol.ts';
+import type { Running } from '../observe/traced-process.ts';
 import type { Backend } from './backend.ts';
 import { Checkpoints } from './checkpoint.ts';
 import { keepExecutable, onlyExecutable } from './executables.ts';
@@ -29,7 +30,7 @@ export interface RecordOptions {
   /** Absent: `auto`. */
   readonly backend?: Backend;
   /** See ObserveOptions. */
-  readonly running?: { readonly pid: number; readonly children: boolean };
+  readonly running?: Running;
   /** Keep only what this executable calls. */
   readonly exe?: string;
 }

@@ -1,5 +1,6 @@
 import type { Observed, Progress } from '../observe/protocol.ts';
 import { type ExitStatus, superviseCommand } from '../observe/session.ts';
+import type { Running } from '../observe/traced-process.ts';
 
 export { type ExitStatus, exitCodeOf } from '../observe/session.ts';
 
@@ -12,8 +13,8 @@ export interface ObserveOptions {
   readonly descriptors?: readonly number[];
   /** Called meanwhile; see Progress. */
   readonly onProgress?: (progress: Progress) => void;
-  /** Instead of running the command, which only names it: a process that runs already, with or without what it starts. Needs eBPF. */
-  readonly running?: { readonly pid: number; readonly children: boolean };
+  /** Instead of running the command, which only names it: what runs already. Needs eBPF. */
+  readonly running?: Running;
 }
 
 export interface Observation extends Observed {

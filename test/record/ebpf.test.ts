@@ -56,7 +56,7 @@ const HEAD = `#define _GNU_SOURCE
 #include <time.h>
 #include <unistd.h>
 static volatile int hits; static void hit(int s) { hits += s; }
-static void *run(void *p) { for (int i = 0; i < 100; i++) syscall(110); return p; }
+static void *run(void *p) { for (int i = 0; i < 100; i++) syscall(110); usleep(20000); return p; }
 `;
 /** Programs, their compiler flags, and whether every count is the same in every run. */
 const VICTIMS: { readonly [name: string]: readonly [body: string, flags: readonly string[], isCounted: boolean] } = {

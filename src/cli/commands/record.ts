@@ -21,6 +21,7 @@ selkie record -o web.yaml ./server -listen :8080   stop it with Ctrl-C: what was
 selkie record --merge ./makeTheFolder other input  adds what another run shows
 selkie record --runs 20 ./makeTheFolder            runs it 20 times, and says how likely the next run needs more
 selkie record --import trace.log                   makes the same files of a log, here trace.yaml
+selkie record --container web                      what a container calls, until it ends or Ctrl-C (root)
 `;
 
 interface Options {
@@ -37,6 +38,8 @@ interface Options {
   readonly import?: boolean;
   readonly format?: string;
   readonly exe?: string;
+  readonly cgroup?: string;
+  readonly container?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -61,6 +64,8 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
     .option('--backend <name>', 'who sees the calls: notify needs no rights, ebpf needs root', 'auto')
     .option('--pid <pid>', 'a process that runs already, until it ends or Ctrl-C (ebpf)')
     .option('--children', 'with --pid: and what it starts from now on')
+    .option('--cgroup <path>', 'all that is or comes into a cgroup (v2), until it is removed or Ctrl-C (ebpf)')
+    .option('--container <name>', 'the same for the cgroup of a container, by name or id; no daemon is asked')
     .option('--json', 'one JSON object at the end, on stderr')
     .option('-q, --quiet', 'say nothing')
     .passThroughOptions();
@@ -79,7 +84,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   const note = exe === undefined && !quiet && !json ? toolChainNote(written.recording) : undefined;
   if (note !== undefined) sayNote(note);
   if (json) say(toJson(await summary(written)));
-  else if (!quiet) say(await describe(written));
+  else if (!quiet) say(await describe(written, (parsed.options.cgroup ?? parsed.options.container) === undefined));
   if (written.recording.error) throw written.recording.error;
   return exitCodeOf(written.recording.status);
 }
@@ -93,7 +98,7 @@ async function recordOptions(command: readonly string[], options: Options): Prom
   const { output, merge, force, floor, backend, exe } = options;
   const existing = force ? 'force' : merge ? 'merge' : undefined;
   return {
-    ...target(command, options),
+    ...(await target(command, options)),
     floor,
     backend: parseBackend(backend),
     rounds: await roundsOf(options),
@@ -103,11 +108,11 @@ async function recordOptions(command: readonly string[], options: Options): Prom
   };
 }
 
-async function roundsOf({ runs, untilStable, pid }: Options): Promise<Rounds> {
-  if (pid !== undefined && (runs !== undefined || untilStable))
+async function roundsOf({ runs, untilStable, pid, cgroup, container }: Options): Promise<Rounds> {
+  if ((pid ?? cgroup ?? container) !== undefined && (runs !== undefined || untilStable))
     throw new UsageError(
       'bad_usage',
-      'Cannot record a running process several times: leave --runs and --until-stable out',
+      'Cannot record what runs already several times: leave --runs and --until-stable out',
     );
   if (runs !== undefined && !/^[1-9]\d{0,5}$/.test(runs))
     throw new UsageError('bad_usage', `Cannot record '${runs}' runs: wanted a number from 1 to 999999`);
@@ -116,14 +121,32 @@ async function roundsOf({ runs, untilStable, pid }: Options): Promise<Rounds> {
   return { most: Number(runs ?? STABLE_MOST), bound: STABLE_BOUND };
 }
 
-/** What is recorded; a process is named by its executable. @throws {UsageError} `usage` neither or both, or no such process */
-function target(
+/**
+ * What is recorded; a process is named by its executable, a cgroup by its folder, a container as the user does.
+ *
+ * @throws {UsageError} `usage` not one of them; those of findCgroup and findContainer
+ */
+async function target(
   command: readonly string[],
-  { pid, children = false }: Options,
-): Pick<RecordOptions, 'command' | 'running'> {
-  if ((pid === undefined) === (command.length === 0))
-    throw new UsageError('usage', 'Cannot record: wanted a command or --pid: see selkie record --help');
-  if (pid === undefined) return { command };
+  { pid, cgroup, container, children = false }: Options,
+): Promise<Pick<RecordOptions, 'command' | 'running'>> {
+  const given = [command.length > 0, pid, cgroup, container].filter((way) => way !== undefined && way !== false);
+  if (given.length !== 1) {
+    const ways = 'wanted a command, or one of --pid, --cgroup and --container';
+    throw new UsageError('usage', `Cannot record: ${ways}: see selkie record --help`);
+  }
+  if (pid !== undefined) return processTarget(pid, children);
+  if (cgroup !== undefined) {
+    const { findCgroup } = await import('../../kernel/cgroups.ts');
+    const found = findCgroup(cgroup);
+    return { command: [found.path === '/' ? 'all' : found.path], running: { cgroup: found } };
+  }
+  if (container === undefined) return { command };
+  const { findContainer } = await import('../../record/containers.ts');
+  return { command: [container], running: { cgroup: findContainer(container).cgroup } };
+}
+
+function processTarget(pid: string, children: boolean): Pick<RecordOptions, 'command' | 'running'> {
   const path = /^[1-9]\d*$/.test(pid) ? executableOf(Number(pid)) : undefined;
   if (path === undefined)
     throw new UsageError('no_process', `Cannot record process '${pid}': there is no such process`);
@@ -168,7 +191,7 @@ async function judge({ policy, evidence, history }: WrittenRecording): Promise<C
   return history ? completenessOf(policy, evidence, history) : null;
 }
 
-async function describe(written: WrittenRecording): Promise<string> {
+async function describe(written: WrittenRecording, isOneProgram: boolean): Promise<string> {
   const { recording, policy, policyFile, floor, added } = written;
   const { permitted, start } = await permittedOf(policy);
   const recorded = programNames(written);
@@ -183,6 +206,6 @@ async function describe(written: WrittenRecording): Promise<string> {
   lines.push(`  ${permitted.length} permitted in all; start-up needs ${start.length}, which seal leaves out`);
   const completeness = await judge(written);
   if (completeness) lines.push(...completenessLines(completeness));
-  if (policy.syscalls.length > 0) lines.push(`  next: selkie seal -p ${policyFile} ${recording.path}`);
+  if (policy.syscalls.length > 0 && isOneProgram) lines.push(`  next: selkie seal -p ${policyFile} ${recording.path}`);
   return lines.join('\n');
 }

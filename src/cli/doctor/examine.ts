@@ -21,6 +21,7 @@ import { type ProbeName, probesFor } from '../../kernel/probes.ts';
 import { TrialFiles } from '../../kernel/trial-files.ts';
 import type { ExitStatus } from '../../observe/session.ts';
 import { parsePolicy } from '../../policy/parse.ts';
+import { judgeTracing, type TracingVerdict } from './tracing.ts';
 
 /** Finds out what works here: the kernel is asked, and each command is tried on a tiny program. */
 
@@ -37,6 +38,7 @@ export interface Examination {
   /** undefined: looking could have killed this process. */
   readonly view: View | undefined;
   readonly faults: { readonly [K in 'library' | 'record' | 'lift' | 'run' | 'seal']: Fault };
+  readonly tracing: TracingVerdict;
   /** A trial did not come to an end and is still there. */
   readonly isStuck: boolean;
 }
@@ -88,17 +90,20 @@ async function examineWith(files: TrialFiles, trial: Uint8Array): Promise<Examin
   };
   const record = library ?? deadly('record') ?? (await tryRecord(path));
   const lift = library ?? deadly('lift') ?? (record === STUCK ? STUCK : await tryLift(path));
+  const features = judgeFeatures(answers, place, view);
+  const tracing = await judgeTracing(place, features, async () => library ?? (await tryTracing(path)));
   const mode = answers.of('mode').results[0];
   const noNewPrivs = answers.of('noNewPrivs').results[0];
   return {
     place,
     mode: mode === undefined || mode < 0 ? undefined : mode,
     noNewPrivs: noNewPrivs === undefined || noNewPrivs < 0 ? undefined : noNewPrivs === 1,
-    features: judgeFeatures(answers, place, view),
+    features,
     refused,
     view,
     faults: { library, record, lift, run: runFault(answers, place), seal: trySealed(files, trial, filter) },
-    isStuck: record === STUCK || lift === STUCK,
+    tracing,
+    isStuck: [record, lift, tracing.because].includes(STUCK),
   };
 }
 
@@ -123,6 +128,12 @@ interface Trial {
 async function tryRecord(path: string): Promise<Fault> {
   const { observeCommand } = await import('../../record/notify.ts');
   return inTime(observeCommand({ command: [path, 'x'] }), ({ calls }) => (calls > 0 ? undefined : 'no call was seen'));
+}
+
+/** Records it by eBPF. */
+async function tryTracing(path: string): Promise<Fault> {
+  const { traceAndObserve } = await import('../../record/ebpf.ts');
+  return inTime(traceAndObserve({ command: [path, 'x'] }), ({ calls }) => (calls > 0 ? undefined : 'no call was seen'));
 }
 
 /** Looks for filters that the trial program installs, as `lift` does: it installs none. */
