@@ -33,7 +33,8 @@ export interface Progress {
 /** From the worker: `E` is what it tells meanwhile, `R` its result. `status` is wait4(2)'s word. */
 export type ReceiveMessage<R, E> =
   | { readonly kind: 'started'; readonly pid: number }
-  | { readonly kind: 'refused'; readonly errno: number }
+  | { readonly kind: 'tracee'; readonly pid: number }
+  | { readonly kind: 'refused'; readonly errno: number; readonly by?: 'ptrace' }
   | { readonly kind: 'status'; readonly pid: number; readonly status: number; readonly execErrno: number }
   | { readonly kind: 'signal'; readonly signal: number; readonly code: number; readonly sender: number }
   | { readonly kind: 'event'; readonly event: E }

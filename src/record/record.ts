@@ -18,6 +18,8 @@ export interface Recording {
   /** Something of Selkie's own failed: the command was killed, and the evidence ends there. */
   readonly error: Error | undefined;
   readonly backend: Exclude<Backend, 'auto'>;
+  /** Why it is this one. */
+  readonly why: string;
 }
 
 export interface RecordingOptions extends ObserveOptions {
