@@ -1,6 +1,9 @@
 import { NOTIF_OFFSET_ARCH, NOTIF_OFFSET_IP, NOTIF_OFFSET_NR, NOTIF_OFFSET_PID } from '../kernel/abi.ts';
 import type { Listener } from '../kernel/notify.ts';
+import { abiOf, callKey } from './abi.ts';
 import { FastLoop } from './fast-loop.ts';
+import { Installers, mayInstall } from './installers.ts';
+import { notifiedData } from './notified.ts';
 import { ProgressTeller } from './progress.ts';
 import type { Observed, Progress } from './protocol.ts';
 import type { CallServer } from './receive.ts';
@@ -12,6 +15,7 @@ const ENOSYS = 38;
 export class CountingServer implements CallServer<Observed> {
   readonly #tally: Tally;
   readonly #progress: ProgressTeller;
+  readonly #installers = new Installers();
   #isSynchronous = false;
   #listener: Listener | undefined;
   #fast: FastLoop | undefined;
@@ -43,6 +47,7 @@ export class CountingServer implements CallServer<Observed> {
     const tid = call.getUint32(NOTIF_OFFSET_PID, true);
     const nr = call.getInt32(NOTIF_OFFSET_NR, true);
     const token = call.getUint32(NOTIF_OFFSET_ARCH, true);
+    if (mayInstall(callKey(abiOf(token, nr) ?? 'x86_64', nr))) this.#installers.see(tid, notifiedData(call).data);
     const ip = () => call.getBigUint64(NOTIF_OFFSET_IP, true);
     if (this.#tally.add(tid, nr, token, ip)) this.#listener?.continue(call);
     else this.#listener?.answer(0n, ENOSYS, call);
@@ -58,6 +63,7 @@ export class CountingServer implements CallServer<Observed> {
 
   result(): Observed {
     const { calls, boundary } = this.#tally;
-    return { calls, boundary, results: this.#tally.results(), isSynchronous: this.#isSynchronous };
+    const installers = this.#installers.all();
+    return { calls, boundary, results: this.#tally.results(), isSynchronous: this.#isSynchronous, installers };
   }
 }

@@ -1,4 +1,5 @@
 import type { BoundaryKind } from './boundary.ts';
+import type { Installer } from './installers.ts';
 import type { ExecutableCall } from './tally.ts';
 
 /** What the receiving worker and the thread that started it tell each other. */
@@ -20,6 +21,8 @@ export interface Observed {
   readonly results: readonly ExecutableCall[];
   /** Whether the kernel took turns on one CPU (SYNC_WAKE_UP). */
   readonly isSynchronous: boolean;
+  /** Absent where what filters deny is seen. */
+  readonly installers?: readonly Installer[];
 }
 
 /** What a recording tells meanwhile: at once when it sees a call of a new kind, else about four times a second while there are calls. */

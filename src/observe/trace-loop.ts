@@ -1,11 +1,12 @@
 import { encodeProgram } from '../bpf/codec.ts';
 import { BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W } from '../bpf/opcode.ts';
 import { ARCHES } from '../facts/arches.ts';
-import { SECCOMP_RET_TRACE } from '../facts/seccomp.ts';
+import { SECCOMP_RET_TRACE, type SeccompData } from '../facts/seccomp.ts';
 import { ProcessMemory } from '../kernel/process.ts';
 import { numberIn, pointerIn, TracedTree } from '../kernel/traced-tree.ts';
-import { RBX, RDI } from '../kernel/tracee.ts';
+import { ARGUMENTS, RBX, RDI } from '../kernel/tracee.ts';
 import { abiOf, callKey } from './abi.ts';
+import { Installers, mayInstall } from './installers.ts';
 import { ProgressTeller } from './progress.ts';
 import type { Observed, Progress } from './protocol.ts';
 import { Tally } from './tally.ts';
@@ -35,6 +36,7 @@ export class TraceLoop {
   readonly #tree = new TracedTree();
   readonly #tally: Tally;
   readonly #progress: ProgressTeller;
+  readonly #installers = new Installers();
   #hasCall = false;
 
   /** `launcher`: see ReceiveOptions; `tell`: see Progress. */
@@ -61,7 +63,13 @@ export class TraceLoop {
   /** What was seen so far. */
   result(): Observed {
     const { calls, boundary } = this.#tally;
-    return { calls, boundary, results: this.#tally.results(), isSynchronous: false };
+    return {
+      calls,
+      boundary,
+      results: this.#tally.results(),
+      isSynchronous: false,
+      installers: this.#installers.all(),
+    };
   }
 
   #serve(tid: number): void {
@@ -71,10 +79,12 @@ export class TraceLoop {
     const data = this.#tree.filterData(tid);
     const token = (data === DATA_I386 ? ARCHES.i386 : ARCHES.x86_64).token;
     const nr = numberIn(registers);
+    const key = callKey(abiOf(token, nr) ?? 'x86_64', nr);
+    if (mayInstall(key)) this.#installers.see(tid, dataIn(registers, token));
     // Our own mark is a call that no kernel has: it fails as it shall.
     this.#tally.add(tid, nr, token, () => pointerIn(registers));
     if (data !== DATA_X86_64 && data !== DATA_I386) this.#tree.skipCall(tid, ENOSYS);
-    else this.#keepTraced(tid, registers, callKey(abiOf(token, nr) ?? 'x86_64', nr));
+    else this.#keepTraced(tid, registers, key);
   }
 
   /** A process that was made with CLONE_UNTRACED would have no tracer, and so ENOSYS for all its calls: without the flag nothing else changes. */
@@ -88,6 +98,14 @@ export class TraceLoop {
       this.#tree.setRegisters(tid);
     } else clearUntraced(tid, registers.readBigUInt64LE(place.address));
   }
+}
+
+/** The call as filters see it. */
+function dataIn(registers: Buffer, token: number): SeccompData {
+  const isWide = token === ARCHES.x86_64.token;
+  const places = isWide ? ARGUMENTS.x86_64 : ARGUMENTS.i386;
+  const args = places.map((at) => (isWide ? registers.readBigUInt64LE(at) : BigInt(registers.readUInt32LE(at))));
+  return { nr: numberIn(registers) >>> 0, arch: token, instructionPointer: pointerIn(registers), args };
 }
 
 const CLONE_UNTRACED = 0x80_0000;

@@ -1,5 +1,6 @@
 import { UnsupportedError, UsageError } from '../base/errors.ts';
 import { type Observation, type ObserveOptions, observeCommand } from './notify.ts';
+import { unseenBy } from './unseen.ts';
 
 /** Who sees the calls of a recording. */
 
@@ -18,6 +19,8 @@ export interface BackendObservation extends Observation {
   readonly backend: Exclude<Backend, 'auto'>;
   /** Why it is this one. */
   readonly why: string;
+  /** What it could not see. */
+  readonly unseen: readonly string[];
 }
 
 /**
@@ -31,7 +34,7 @@ export async function observeBy(backend: Backend, options: ObserveOptions): Prom
   if (backend === 'ptrace') return byPtrace(options, ASKED);
   const why = backend === 'notify' ? ASKED : 'it needs no rights and slows nobody else';
   try {
-    return { ...(await observeCommand(options)), backend: 'notify', why };
+    return withUnseen(await observeCommand(options), 'notify', why);
   } catch (error) {
     // Nothing was executed.
     if (backend === 'notify' || !(error instanceof UnsupportedError)) throw error;
@@ -52,10 +55,14 @@ async function instead(options: ObserveOptions, refused: UnsupportedError): Prom
 
 async function byPtrace(options: ObserveOptions, why: string): Promise<BackendObservation> {
   const { traceByPtrace } = await import('./ptrace.ts');
-  return { ...(await traceByPtrace(options)), backend: 'ptrace', why };
+  return withUnseen(await traceByPtrace(options), 'ptrace', why);
 }
 
 async function byEbpf(options: ObserveOptions, why: string): Promise<BackendObservation> {
   const { traceAndObserve } = await import('./ebpf.ts');
-  return { ...(await traceAndObserve(options)), backend: 'ebpf', why };
+  return { ...(await traceAndObserve(options)), backend: 'ebpf', why, unseen: [] };
+}
+
+function withUnseen(observation: Observation, backend: 'notify' | 'ptrace', why: string): BackendObservation {
+  return { ...observation, backend, why, unseen: unseenBy(backend, observation.installers ?? []) };
 }
