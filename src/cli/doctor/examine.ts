@@ -36,7 +36,7 @@ export interface Examination {
   readonly refused: readonly RefusedCall[];
   /** undefined: looking could have killed this process. */
   readonly view: View | undefined;
-  readonly faults: { readonly [K in 'library' | 'record' | 'lift' | 'run' | 'seal']: Fault };
+  readonly faults: { readonly [K in 'library' | 'record' | 'explain' | 'lift' | 'run' | 'seal']: Fault };
   /** A trial did not come to an end and is still there. */
   readonly isStuck: boolean;
 }
@@ -86,8 +86,10 @@ async function examineWith(files: TrialFiles, trial: Uint8Array): Promise<Examin
     const call = refused.find(({ kills }) => kills.includes(command));
     return call && `${call.call}: ${call.answer}`;
   };
-  const record = library ?? deadly('record') ?? (await tryRecord(path));
-  const lift = library ?? deadly('lift') ?? (record === STUCK ? STUCK : await tryLift(path));
+  const explain = library ?? deadly('record') ?? (await tryRecord(path));
+  const canTrace = canLook && explain !== STUCK && !refused.some(({ call }) => call === 'ptrace');
+  const record = explain !== undefined && canTrace && (await tryPtrace(path)) === undefined ? undefined : explain;
+  const lift = library ?? deadly('lift') ?? (explain === STUCK ? STUCK : await tryLift(path));
   const mode = answers.of('mode').results[0];
   const noNewPrivs = answers.of('noNewPrivs').results[0];
   return {
@@ -97,8 +99,8 @@ async function examineWith(files: TrialFiles, trial: Uint8Array): Promise<Examin
     features: judgeFeatures(answers, place, view),
     refused,
     view,
-    faults: { library, record, lift, run: runFault(answers, place), seal: trySealed(files, trial, filter) },
-    isStuck: record === STUCK || lift === STUCK,
+    faults: { library, record, explain, lift, run: runFault(answers, place), seal: trySealed(files, trial, filter) },
+    isStuck: explain === STUCK || lift === STUCK,
   };
 }
 
@@ -119,10 +121,18 @@ interface Trial {
   readonly error: Error | undefined;
 }
 
+const isSeen = ({ calls }: { readonly calls: number }): Fault => (calls > 0 ? undefined : 'no call was seen');
+
 /** Records the trial program, as `record` does. */
 async function tryRecord(path: string): Promise<Fault> {
   const { observeCommand } = await import('../../record/notify.ts');
-  return inTime(observeCommand({ command: [path, 'x'] }), ({ calls }) => (calls > 0 ? undefined : 'no call was seen'));
+  return inTime(observeCommand({ command: [path, 'x'] }), isSeen);
+}
+
+/** The same where user notification is refused. */
+async function tryPtrace(path: string): Promise<Fault> {
+  const { traceByPtrace } = await import('../../record/ptrace.ts');
+  return inTime(traceByPtrace({ command: [path, 'x'] }), isSeen);
 }
 
 /** Looks for filters that the trial program installs, as `lift` does: it installs none. */
