@@ -1,5 +1,6 @@
 import { EbpfAssembler } from './assembler.ts';
 import type { Btf } from './btf.ts';
+import { emitDenied, forgetThread, markEntry } from './denied.ts';
 import { ANY, countLost, currentProcess, HELPER, lookUp, NO_EXIST, update } from './helpers.ts';
 import { emitImage } from './image.ts';
 import { COMPAT, COUNT, COUNT_KEY, FOLLOW, IN_PROGRAM, type Maps, PROCESS } from './layout.ts';
@@ -19,8 +20,8 @@ export type TracepointName =
 
 const PID = -4;
 const KEY = -16;
-const VALUE = -64;
-const SLOT = -68;
+const VALUE = -72;
+const SLOT = -76;
 
 /** Argument `index` of a tracepoint; r6 holds the context. */
 const argument = (code: EbpfAssembler, register: 'r1' | 'r6' | 'r7' | 'r8', index: number): EbpfAssembler =>
@@ -54,29 +55,44 @@ function sysEnterProgram(btf: Btf, maps: Maps): Uint8Array {
   const code = new EbpfAssembler().mov('r6', 'r1');
   currentProcess(code, PID);
   lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');
+  markEntry(code, btf, maps);
   argument(code, 'r7', 1);
   emitKey(code, btf);
+  emitCount(code, btf, maps, () => argument(code, 'r1', 0), 'out');
+  return code.label('out').mov('r0', 0).exit().assemble();
+}
+
+/** Counts the call at KEY and goes on at `next`; `registers` puts the address of the call's struct pt_regs into r1. */
+function emitCount(code: EbpfAssembler, btf: Btf, maps: Maps, registers: () => void, next: string): void {
   lookUp(code, maps.counts, KEY).jumpIf('eq', 'r0', 0, 'first').label('again');
-  code.mov('r1', 1).atomic('add', 'r0', COUNT.count, 'r1').jump('out');
+  code.mov('r1', 1).atomic('add', 'r0', COUNT.count, 'r1').jump(next);
   code.label('first');
   for (let offset = 0; offset < COUNT.size; offset += 8) code.store(64, 'r10', VALUE + offset, 0);
   code.store(64, 'r10', VALUE + COUNT.count, 1);
-  argument(code, 'r1', 0)
-    .load(64, 'r1', 'r1', btf.offset('pt_regs', 'ip'))
-    .store(64, 'r10', VALUE + COUNT.ip, 'r1');
+  registers();
+  code.load(64, 'r1', 'r1', btf.offset('pt_regs', 'ip')).store(64, 'r10', VALUE + COUNT.ip, 'r1');
   code.call(HELPER.get_current_pid_tgid).store(32, 'r10', VALUE + COUNT.tid, 'r0');
   code.mov('r3', 'r10').alu('add', 'r3', VALUE);
-  update(code, maps.counts, KEY, NO_EXIST).jumpIf('eq', 'r0', 0, 'out');
+  update(code, maps.counts, KEY, NO_EXIST).jumpIf('eq', 'r0', 0, next);
   // Another thread was first, or the map is full.
   lookUp(code, maps.counts, KEY).jumpIf('ne', 'r0', 0, 'again');
-  countLost(code, maps.globals, SLOT, 'out');
-  return code.label('out').mov('r0', 0).exit().assemble();
+  countLost(code, maps.globals, SLOT, next);
 }
 
 /** sys_exit(struct pt_regs *regs, long ret): notes errors; what the kernel keeps to itself (ERESTARTSYS and above) is none. */
 function sysExitProgram(btf: Btf, maps: Maps): Uint8Array {
   const code = new EbpfAssembler().mov('r6', 'r1');
-  argument(code, 'r8', 1).mov('r9', 0).alu('sub', 'r9', 'r8').jumpIf('sle', 'r9', 0, 'out');
+  argument(code, 'r8', 1);
+  emitDenied(code, btf, maps, () => {
+    currentProcess(code, PID);
+    lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');
+    emitKey(code, btf);
+    emitCount(code, btf, maps, () => argument(code, 'r1', 0), 'counted');
+    lookUp(code.label('counted'), maps.counts, KEY).jumpIf('eq', 'r0', 0, 'out');
+    code.mov('r1', 1).atomic('add', 'r0', COUNT.denied, 'r1');
+    argument(code, 'r8', 1);
+  });
+  code.label('made').mov('r9', 0).alu('sub', 'r9', 'r8').jumpIf('sle', 'r9', 0, 'out');
   code.jumpIf('gt', 'r9', COUNT.largestErrno, 'out');
   currentProcess(code, PID);
   lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');
@@ -139,6 +155,7 @@ function execProgram(btf: Btf, maps: Maps): Uint8Array {
 /** sched_process_exit(struct task_struct *task): the last thread of a process ends it. */
 function exitProgram(btf: Btf, maps: Maps): Uint8Array {
   const code = new EbpfAssembler().mov('r6', 'r1');
+  forgetThread(code, maps);
   argument(code, 'r7', 0).load(64, 'r1', 'r7', btf.offset('task_struct', 'signal'));
   code.load(32, 'r1', 'r1', btf.offset('signal_struct', 'live', 'counter')).jumpIf('ne', 'r1', 0, 'out');
   currentProcess(code, PID).loadMap('r1', maps.processes).mov('r2', 'r10').alu('add', 'r2', PID);

@@ -31,6 +31,8 @@ type Counts = { readonly [K in Phase]: Map<number, CallCount> } & { readonly fas
 export interface ExecutableCall extends CallCount {
   readonly exe: string;
   readonly phase: Phase;
+  /** How many of them a filter denied; absent where the backend does not see those. */
+  readonly denied?: number;
   /** Errors that it returned; absent where the backend does not see results. */
   readonly errnos?: readonly number[];
 }

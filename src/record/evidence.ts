@@ -32,6 +32,8 @@ export interface Evidence {
   /** Recordings that showed it, and calls in all of them. */
   readonly runs: number;
   readonly count: number;
+  /** How many of the calls a filter that was already there denied; absent: none that is known of. */
+  readonly denied?: number;
   readonly site: Site;
   /** Names of the errors that it returned, sorted; absent where the backend does not see results. */
   readonly errnos?: readonly string[];
@@ -40,7 +42,7 @@ export interface Evidence {
 /** Turns what one run showed into evidence, sorted. */
 export function evidenceOf(results: readonly ExecutableCall[]): readonly Evidence[] {
   return sorted(
-    results.map(({ exe, arch, nr, phase, count, ip, module, offset, errnos }) => {
+    results.map(({ exe, arch, nr, phase, count, denied = 0, ip, module, offset, errnos }) => {
       const name = syscallName(arch, nr);
       const site = { address: ip, ...(module !== undefined && { module }), ...(offset !== undefined && { offset }) };
       return {
@@ -52,6 +54,7 @@ export function evidenceOf(results: readonly ExecutableCall[]): readonly Evidenc
         condition: null,
         runs: 1,
         count,
+        ...(denied > 0 && { denied }),
         site,
         ...(errnos !== undefined && { errnos: errnos.map((errno) => errnoName(arch, errno) ?? `${errno}`).sort() }),
       };
@@ -82,8 +85,16 @@ export function mergeEvidence(...lists: readonly (readonly Evidence[])[]): reado
 }
 
 function join(a: Evidence, b: Evidence): Evidence {
+  const denied = (a.denied ?? 0) + (b.denied ?? 0);
   const errnos = a.errnos || b.errnos ? { errnos: unionOf(a.errnos, b.errnos) } : {};
-  return { ...a, runs: a.runs + b.runs, count: a.count + b.count, site: lesserSite(a.site, b.site), ...errnos };
+  return {
+    ...a,
+    runs: a.runs + b.runs,
+    count: a.count + b.count,
+    site: lesserSite(a.site, b.site),
+    ...(denied > 0 && { denied }),
+    ...errnos,
+  };
 }
 
 function unionOf(a: readonly string[] = [], b: readonly string[] = []): readonly string[] {
@@ -117,6 +128,7 @@ const LINE = v.strictObject({
   condition: v.null(),
   runs: count,
   count,
+  denied: v.exactOptional(count),
   site: v.strictObject({
     address,
     module: v.exactOptional(v.string()),
