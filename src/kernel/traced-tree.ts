@@ -20,7 +20,7 @@ import {
   WNOTHREAD,
 } from './abi.ts';
 import { syscallError, trySyscall } from './libc.ts';
-import { ORIG_RAX, RAX, REGISTERS_SIZE, RIP, signalOf } from './tracee.ts';
+import { CS, ORIG_RAX, RAX, REGISTERS_SIZE, RIP, signalOf } from './tracee.ts';
 
 /**
  * A process with all its threads and descendants, traced by ptrace(2) for as long as they live, whose filter says SECCOMP_RET_TRACE: one stop a
@@ -118,8 +118,14 @@ export class TracedTree {
   }
 }
 
-/** Number of the call at which a thread stopped; a signed word as in struct seccomp_data. */
-export const numberIn = (registers: Buffer): number => registers.readInt32LE(ORIG_RAX);
+/** Number of the call at which a thread stopped; 32 bits, unsigned. */
+export const numberIn = (registers: Buffer): number => registers.readUInt32LE(ORIG_RAX);
+
+/** USER32_CS of arch/x86/include/asm/segment.h: 32-bit code has one way into the kernel, that of i386. */
+const USER32_CS = 0x23;
+
+/** Whether 32-bit code runs there. */
+export const isCode32 = (registers: Buffer): boolean => registers.readUInt32LE(CS) === USER32_CS;
 
 /** Address behind the call's instruction. */
 export const pointerIn = (registers: Buffer): bigint => registers.readBigUInt64LE(RIP);

@@ -64,6 +64,7 @@ const RSI = 104;
 export const RDI = 112;
 export const ORIG_RAX = 120;
 export const RIP = 128;
+export const CS = 136;
 /** Where each ABI has the arguments of a call: arch/x86/include/asm/syscall.h syscall_get_arguments. */
 export const ARGUMENTS: { readonly [K in 'x86_64' | 'i386']: readonly number[] } = {
   x86_64: [RDI, RSI, RDX, R10, R8, R9],

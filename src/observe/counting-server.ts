@@ -45,7 +45,7 @@ export class CountingServer implements CallServer<Observed> {
 
   serve(call: DataView): void {
     const tid = call.getUint32(NOTIF_OFFSET_PID, true);
-    const nr = call.getInt32(NOTIF_OFFSET_NR, true);
+    const nr = call.getUint32(NOTIF_OFFSET_NR, true);
     const token = call.getUint32(NOTIF_OFFSET_ARCH, true);
     if (mayInstall(callKey(abiOf(token, nr) ?? 'x86_64', nr))) this.#installers.see(tid, notifiedData(call).data);
     const ip = () => call.getBigUint64(NOTIF_OFFSET_IP, true);

@@ -2,8 +2,8 @@ import { encodeProgram } from '../bpf/codec.ts';
 import { BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W } from '../bpf/opcode.ts';
 import { ARCHES } from '../facts/arches.ts';
 import { SECCOMP_RET_TRACE, type SeccompData } from '../facts/seccomp.ts';
-import { ProcessMemory } from '../kernel/process.ts';
-import { numberIn, pointerIn, TracedTree } from '../kernel/traced-tree.ts';
+import { ProcessMemory, readMemory } from '../kernel/process.ts';
+import { isCode32, numberIn, pointerIn, TracedTree } from '../kernel/traced-tree.ts';
 import { ARGUMENTS, RBX, RDI } from '../kernel/tracee.ts';
 import { abiOf, callKey } from './abi.ts';
 import { Installers, mayInstall } from './installers.ts';
@@ -77,13 +77,15 @@ export class TraceLoop {
     if (registers === undefined) return;
     this.#hasCall = true;
     const data = this.#tree.filterData(tid);
-    const token = (data === DATA_I386 ? ARCHES.i386 : ARCHES.x86_64).token;
+    const isForeign = data !== DATA_X86_64 && data !== DATA_I386;
+    const isI386 = isForeign ? entersAsI386(tid, registers) : data === DATA_I386;
+    const { token } = isI386 ? ARCHES.i386 : ARCHES.x86_64;
     const nr = numberIn(registers);
     const key = callKey(abiOf(token, nr) ?? 'x86_64', nr);
     if (mayInstall(key)) this.#installers.see(tid, dataIn(registers, token));
     // Our own mark is a call that no kernel has: it fails as it shall.
     this.#tally.add(tid, nr, token, () => pointerIn(registers));
-    if (data !== DATA_X86_64 && data !== DATA_I386) this.#tree.skipCall(tid, ENOSYS);
+    if (isForeign) this.#tree.skipCall(tid, ENOSYS);
     else this.#keepTraced(tid, registers, key);
   }
 
@@ -100,12 +102,19 @@ export class TraceLoop {
   }
 }
 
+/** Of a call that a filter of the program stopped, whose data says nothing: `int $0x80` is cd 80. */
+function entersAsI386(tid: number, registers: Buffer): boolean {
+  if (isCode32(registers)) return true;
+  const [first, second] = readMemory(tid, pointerIn(registers) - 2n, 2) ?? [];
+  return first === 0xcd && second === 0x80;
+}
+
 /** The call as filters see it. */
 function dataIn(registers: Buffer, token: number): SeccompData {
   const isWide = token === ARCHES.x86_64.token;
   const places = isWide ? ARGUMENTS.x86_64 : ARGUMENTS.i386;
   const args = places.map((at) => (isWide ? registers.readBigUInt64LE(at) : BigInt(registers.readUInt32LE(at))));
-  return { nr: numberIn(registers) >>> 0, arch: token, instructionPointer: pointerIn(registers), args };
+  return { nr: numberIn(registers), arch: token, instructionPointer: pointerIn(registers), args };
 }
 
 const CLONE_UNTRACED = 0x80_0000;

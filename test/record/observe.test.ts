@@ -1,4 +1,4 @@
-import { testObserving } from './observing.ts';
+import { testObserving } from '../support/observing.ts';
 
 testObserving('notify');
 testObserving('ptrace');

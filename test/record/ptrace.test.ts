@@ -8,6 +8,7 @@ import { temporaryFolder } from '../support/folders.ts';
 import { compileC } from '../support/programs.ts';
 import { SELKIE } from '../support/selkie.ts';
 import { cannotCompile, missingTools } from '../support/tools.ts';
+import { I386 } from '../support/victims.ts';
 
 const folder = temporaryFolder();
 const skip = missingTools('gcc');
@@ -120,7 +121,7 @@ test('ptrace: RET_TRACE of a filter that the program brings is ENOSYS, as withou
 
 for (const [name, flags] of [
   ['x86_64', []],
-  ['i386', ['-m32']],
+  ['i386', I386],
 ] as const)
   test(`ptrace: a child that asks not to be traced has its calls all the same: ${name}`, {
     skip: skip || cannotCompile(...flags),

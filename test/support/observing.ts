@@ -6,10 +6,10 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { observeCommand } from '../../src/record/notify.ts';
 import { traceByPtrace } from '../../src/record/ptrace.ts';
-import { temporaryFolder } from '../support/folders.ts';
-import { compileC } from '../support/programs.ts';
-import { SELKIE } from '../support/selkie.ts';
-import { cannotCompile, missingTools } from '../support/tools.ts';
+import { temporaryFolder } from './folders.ts';
+import { compileC } from './programs.ts';
+import { SELKIE } from './selkie.ts';
+import { cannotCompile, missingTools } from './tools.ts';
 
 interface Seen {
   readonly calls: number;
