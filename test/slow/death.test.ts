@@ -5,20 +5,22 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { temporaryFolder } from '../support/folders.ts';
+import { guardsLeft, marked } from '../support/guards.ts';
 import { compileC } from '../support/programs.ts';
 import { SELKIE } from '../support/selkie.ts';
 
 const folder = temporaryFolder();
 const script = join(folder, 'observe.mjs');
-const notify = fileURLToPath(new URL('../../src/record/notify.js', import.meta.url));
+const record = fileURLToPath(new URL('../../src/record/record.js', import.meta.url));
 writeFileSync(
   script,
-  `import { observeCommand } from ${JSON.stringify(notify)}; await observeCommand({ command: process.argv.slice(2) });`,
+  `import { record } from ${JSON.stringify(record)}; const [backend, ...command] = process.argv.slice(2); await record({ backend, command });`,
 );
 
-const left = (): string =>
-  spawnSync('sh', ['-c', "ps ax -o pid,stat,args | grep -E '[s]leep 7403|selkie-guar[d]'"], { encoding: 'utf8' })
-    .stdout;
+const left = (): string => {
+  const sleeping = spawnSync('sh', ['-c', "ps ax -o pid,stat,args | grep '[s]leep 7403'"], { encoding: 'utf8' }).stdout;
+  return sleeping + guardsLeft(folder).join();
+};
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** About when Selkie becomes the program: half of the moments come before, half after. */
@@ -47,7 +49,10 @@ test('SIGKILL of Selkie at 200 random moments of a run leaves no process behind,
   const seen = { nothing: 0, confined: 0 };
   for (let round = 0; round < 200; round += 1) {
     const file = join(folder, `proof-${round}`);
-    const child = spawn(process.execPath, [SELKIE, 'run', '-p', policy, program, file], { stdio: 'ignore' });
+    const child = spawn(process.execPath, [SELKIE, 'run', '-p', policy, program, file], {
+      stdio: 'ignore',
+      env: marked(folder),
+    });
     const ms = Math.random() * 2 * RUN_MS;
     await pause(ms);
     child.kill('SIGKILL');
@@ -62,15 +67,19 @@ test('SIGKILL of Selkie at 200 random moments of a run leaves no process behind,
   console.log(`killed before the program said anything: ${seen.nothing}, afterwards: ${seen.confined}`);
 });
 
-test('SIGKILL of Selkie at 200 random moments of a recording leaves no process behind', async () => {
-  for (let round = 0; round < 200; round += 1) {
-    const shell = 'sleep 7403 & setsid sleep 7403 & while :; do ls / > /dev/null; done';
-    const child = spawn(process.execPath, [script, 'sh', '-c', shell], { stdio: 'ignore' });
-    const ms = 20 + Math.random() * 400;
-    await pause(ms);
-    child.kill('SIGKILL');
-    await new Promise((resolve) => child.once('exit', resolve));
-    for (let wait = 0; wait < 80 && left() !== ''; wait += 1) await pause(25);
-    assert.equal(left(), '', `round ${round}, after ${ms} ms`);
-  }
-});
+for (const backend of ['notify', 'ptrace'])
+  test(`SIGKILL of Selkie at 200 random moments of a recording by ${backend} leaves no process behind`, async () => {
+    for (let round = 0; round < 200; round += 1) {
+      const shell = 'sleep 7403 & setsid sleep 7403 & while :; do ls / > /dev/null; done';
+      const child = spawn(process.execPath, [script, backend, 'sh', '-c', shell], {
+        stdio: 'ignore',
+        env: marked(folder),
+      });
+      const ms = 20 + Math.random() * 400;
+      await pause(ms);
+      child.kill('SIGKILL');
+      await new Promise((resolve) => child.once('exit', resolve));
+      for (let wait = 0; wait < 80 && left() !== ''; wait += 1) await pause(25);
+      assert.equal(left(), '', `round ${round}, after ${ms} ms`);
+    }
+  });

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { observeCommand } from '../../src/record/notify.ts';
 import { traceByPtrace } from '../../src/record/ptrace.ts';
 import { temporaryFolder } from './folders.ts';
+import { guardsLeft, marked } from './guards.ts';
 import { compileC } from './programs.ts';
 import { SELKIE } from './selkie.ts';
 import { cannotCompile, missingTools } from './tools.ts';
@@ -303,16 +304,15 @@ int main(void) { pthread_t t[4]; for (int i = 0; i < 4; i++) pthread_create(t + 
   test(`${backend}: SIGKILL of Selkie at any moment leaves no process behind`, async () => {
     for (let round = 0; round < 20; round += 1) {
       const shell = 'sleep 7303 & setsid sleep 7303 & while :; do ls / > /dev/null; done';
-      const child = spawn(process.execPath, [script, '-', 'sh', '-c', shell], { stdio: 'ignore' });
+      const options = { stdio: 'ignore', env: marked(folder) } as const;
+      const child = spawn(process.execPath, [script, '-', 'sh', '-c', shell], options);
       await new Promise((resolve) => setTimeout(resolve, 40 + round * 12));
       child.kill('SIGKILL');
       await new Promise((resolve) => child.once('exit', resolve));
       let left = 'not looked';
       for (let wait = 0; wait < 40 && left !== ''; wait += 1) {
         await new Promise((resolve) => setTimeout(resolve, 25));
-        left =
-          alive('7303') +
-          spawnSync('sh', ['-c', 'ps ax -o args | grep "^selkie-guar[d]"'], { encoding: 'utf8' }).stdout;
+        left = alive('7303') + guardsLeft(folder).join();
       }
       assert.equal(left, '', `round ${round}`);
     }

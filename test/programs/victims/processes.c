@@ -16,8 +16,15 @@ static void threads_many(void) { for (int i = 0; i < 10; i++) start(8); }
 static void *late(void *p) { pause_ms(30); calls(3); return p; }
 static void main_exits_first(void) { pthread_t t; pthread_create(&t, 0, late, 0); pthread_exit(0); }
 
-static void *sleeper(void *p) { pause(); return p; }
-static void exit_over_threads(void) { pthread_t t; pthread_create(&t, 0, sleeper, 0); pause_ms(60); exit(0); }
+static void *sleeper(void *p) { *(volatile int *)p = 1; pause(); return p; }
+static void exit_over_threads(void) {
+  volatile int is_there = 0;
+  pthread_t t;
+  pthread_create(&t, 0, sleeper, (void *)&is_there);
+  while (!is_there) pause_ms(20);
+  pause_ms(60);
+  exit(0);
+}
 
 static void *executes(void *p) { execl("/bin/true", "true", (char *)0); return p; }
 static void thread_execs(void) { pthread_t t; pthread_create(&t, 0, executes, 0); pthread_join(t, 0); pause(); }

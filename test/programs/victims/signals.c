@@ -98,8 +98,16 @@ static void condition(void) {
 }
 static void *reads(void *p) { char byte; return (void *)(long)read(*(int *)p, &byte, 1); }
 static void blocked_for_long(void) { int fds[2]; pthread_t t; if (pipe(fds)) return; pthread_create(&t, 0, reads, fds); pause_ms(300); exit(0); }
-static void *cancelled(void *p) { for (;;) pause(); return p; }
-static void cancels(void) { pthread_t t; pthread_create(&t, 0, cancelled, 0); pause_ms(20); pthread_cancel(t); pthread_join(t, 0); }
+static void *cancelled(void *p) { *(volatile int *)p = 1; for (;;) pause(); return p; }
+static void cancels(void) {
+  volatile int is_there = 0;
+  pthread_t t;
+  pthread_create(&t, 0, cancelled, (void *)&is_there);
+  while (!is_there) pause_ms(20);
+  pause_ms(60);
+  pthread_cancel(t);
+  pthread_join(t, 0);
+}
 static void broken_pipe(void) { int fds[2]; if (pipe(fds)) return; close(fds[0]); if (write(fds[1], "x", 1) > 0) _exit(1); }
 static void child_signal(void) { handle(SIGCHLD, SA_RESTART); for (int i = 0; i < 10; i++) if (!fork()) _exit(0); reap(); }
 
