@@ -275,11 +275,11 @@ function refusal(errno: number, purpose: string): UnsupportedError {
   const reason =
     errno === EBUSY
       ? 'another supervisor (a container agent, or Selkie itself) already listens to this process tree: do it outside of that'
-      : 'wanted Linux 5.0 or newer, and no outer filter that forbids seccomp';
+      : 'wanted Linux 5.5 or newer, and no outer filter that forbids seccomp';
   return new UnsupportedError(
     'user notification',
     `Cannot ${purpose}: seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER): ${errnoName(errno)}: ${reason}`,
-    '5.0',
+    '5.5',
   );
 }
 

@@ -50,6 +50,13 @@ test('auto is ptrace where user notification is refused, and says why; what oute
   assert.ok(lineOf(evidence, 'exit_group'));
 });
 
+test('auto is ptrace where a notified call cannot be let through, as before Linux 5.5', () => {
+  const { status, stdout, summary } = record(['echo', 'ran'], '  errno(EINVAL):\n    - ioctl: cmd == 0xc0182101\n');
+  assert.equal(status, 0);
+  assert.equal(stdout, 'ran\n');
+  assert.equal(summary.backend, 'ptrace');
+});
+
 test('notify that is asked for and refused is an error, and nothing runs', () => {
   const { status, stdout, stderr } = record(['--backend', 'notify', 'echo', 'ran'], NO_LISTENER);
   assert.equal(status, 125);
