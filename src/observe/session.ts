@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
-import { UnsupportedError } from '../base/errors.ts';
+import type { UnsupportedError } from '../base/errors.ts';
 import { GUARD_KILL_SIGNAL, guardElf } from '../elf/stubs/guard-x86-64.ts';
 import { CommandError, findExecutable } from '../kernel/command.ts';
 import { closeDescriptor, inheritedDescriptors } from '../kernel/descriptors.ts';
@@ -10,6 +10,7 @@ import { notifSizes } from '../kernel/seccomp.ts';
 import { eventDescriptor, memoryFile, raiseEvent, reap, socketPair, spawnBlocked } from '../kernel/spawn.ts';
 import { hearGuard } from './guard-messages.ts';
 import type { ReceiveMessage, ReceiveOptions } from './protocol.ts';
+import { refusal, traceRefusal } from './refusals.ts';
 import { SignalRelay } from './signals.ts';
 import { startReceiver, type WorkerKind } from './start-worker.ts';
 
@@ -268,30 +269,6 @@ function isStopped(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-const EBUSY = 16;
-function refusal(errno: number, purpose: string): UnsupportedError {
-  const reason =
-    errno === EBUSY
-      ? 'another supervisor (a container agent, or Selkie itself) already listens to this process tree: do it outside of that'
-      : 'wanted Linux 5.5 or newer, and no outer filter that forbids seccomp';
-  return new UnsupportedError(
-    'user notification',
-    `Cannot ${purpose}: seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER): ${errnoName(errno)}: ${reason}`,
-    '5.5',
-  );
-}
-
-function traceRefusal(errno: number, purpose: string, by: 'ptrace' | undefined): UnsupportedError {
-  const reason =
-    by === 'ptrace'
-      ? 'wanted the right to trace children: no kernel.yama.ptrace_scope of 2 or 3, no outer filter that forbids ptrace, and no other tracer'
-      : errno === EBUSY
-        ? 'a filter that is already in force decides all calls before a tracer sees them: do it outside of that'
-        : 'wanted Linux 3.5 or newer, and no outer filter that forbids seccomp';
-  const call = by === 'ptrace' ? 'ptrace(PTRACE_SEIZE)' : 'seccomp(SECCOMP_SET_MODE_FILTER)';
-  return new UnsupportedError('tracing', `Cannot ${purpose}: ${call}: ${errnoName(errno)}: ${reason}`, '3.5');
 }
 
 const ENOENT = 2;
