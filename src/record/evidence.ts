@@ -34,7 +34,8 @@ export interface Evidence {
   readonly count: number;
   /** How many of the calls a filter that was already there denied; absent: none that is known of. */
   readonly denied?: number;
-  readonly site: Site;
+  /** Absent where an imported log does not say. */
+  readonly site?: Site;
   /** Names of the errors that it returned, sorted; absent where the backend does not see results. */
   readonly errnos?: readonly string[];
 }
@@ -62,38 +63,58 @@ export function evidenceOf(results: readonly ExecutableCall[]): readonly Evidenc
   );
 }
 
+/** Lines of one key are joined. */
 const keyOf = (line: Evidence): string =>
   JSON.stringify([line.exe, line.phase, line.arch, line.syscall ?? '', line.nr]);
 
+/** In the order in which evidence is written. */
 function sorted(lines: readonly Evidence[]): readonly Evidence[] {
   const keyed = lines.map((line) => ({ line, key: keyOf(line) }));
   return keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)).map(({ line }) => line);
 }
 
 /** Any rule that does not depend on order: addresses of different runs say nothing about time. */
-const lesserSite = (a: Site, b: Site): Site => (JSON.stringify(printSite(a)) <= JSON.stringify(printSite(b)) ? a : b);
+function lesserSite(a: Site | undefined, b: Site | undefined): Site | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return JSON.stringify(printSite(a)) <= JSON.stringify(printSite(b)) ? a : b;
+}
+
+/** The sum of any number of recordings, in any order, in memory that grows with kinds of calls alone. */
+export class EvidenceUnion {
+  readonly #lines = new Map<string, Evidence>();
+
+  add(evidence: readonly Evidence[]): void {
+    for (const line of evidence) {
+      const key = keyOf(line);
+      const known = this.#lines.get(key);
+      this.#lines.set(key, known === undefined ? line : join(known, line));
+    }
+  }
+
+  evidence(): readonly Evidence[] {
+    return sorted([...this.#lines.values()]);
+  }
+}
 
 /** Joins the evidence of several runs, in any order: runs and counts add up, one of the sites stays. */
 export function mergeEvidence(...lists: readonly (readonly Evidence[])[]): readonly Evidence[] {
-  const byKey = new Map<string, Evidence>();
-  for (const line of lists.flat()) {
-    const key = keyOf(line);
-    const known = byKey.get(key);
-    byKey.set(key, known === undefined ? line : join(known, line));
-  }
-  return sorted([...byKey.values()]);
+  const union = new EvidenceUnion();
+  for (const list of lists) union.add(list);
+  return union.evidence();
 }
 
+/** Adds two lines of one key up; the sum does not depend on order. */
 function join(a: Evidence, b: Evidence): Evidence {
+  const { site: _site, denied: _denied, errnos: _errnos, ...kind } = a;
   const denied = (a.denied ?? 0) + (b.denied ?? 0);
-  const errnos = a.errnos || b.errnos ? { errnos: unionOf(a.errnos, b.errnos) } : {};
+  const site = lesserSite(a.site, b.site);
   return {
-    ...a,
+    ...kind,
     runs: a.runs + b.runs,
     count: a.count + b.count,
-    site: lesserSite(a.site, b.site),
     ...(denied > 0 && { denied }),
-    ...errnos,
+    ...(site && { site }),
+    ...((a.errnos || b.errnos) && { errnos: unionOf(a.errnos, b.errnos) }),
   };
 }
 
@@ -106,7 +127,8 @@ const hex = (value: bigint): string => `0x${value.toString(16)}`;
 /** Writes evidence as text; addresses in hexadecimal. */
 export function printEvidence(lines: readonly Evidence[], history?: History): string {
   const first = history === undefined ? '' : `${JSON.stringify(history)}\n`;
-  return first + lines.map((line) => `${JSON.stringify({ ...line, site: printSite(line.site) })}\n`).join('');
+  const print = (line: Evidence): string => JSON.stringify({ ...line, site: line.site && printSite(line.site) });
+  return first + lines.map((line) => `${print(line)}\n`).join('');
 }
 
 function printSite({ address, module, offset }: Site): object {
@@ -129,11 +151,13 @@ const LINE = v.strictObject({
   runs: count,
   count,
   denied: v.exactOptional(count),
-  site: v.strictObject({
-    address,
-    module: v.exactOptional(v.string()),
-    offset: v.exactOptional(address),
-  }),
+  site: v.exactOptional(
+    v.strictObject({
+      address,
+      module: v.exactOptional(v.string()),
+      offset: v.exactOptional(address),
+    }),
+  ),
   errnos: v.exactOptional(v.array(v.string())),
 });
 const HISTORY = v.strictObject({

@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { observeCommand } from '../../src/record/notify.ts';
 import { traceByPtrace } from '../../src/record/ptrace.ts';
+import { aliveWith } from './alive.ts';
 import { temporaryFolder } from './folders.ts';
-import { guardsLeft, marked } from './guards.ts';
 import { compileC } from './programs.ts';
 import { SELKIE } from './selkie.ts';
 import { cannotCompile, missingTools } from './tools.ts';
@@ -262,26 +262,28 @@ int main(void) { pthread_t t[4]; for (int i = 0; i < 4; i++) pthread_create(t + 
     return { status, ms: Date.now() - begin };
   }
 
-  const alive = (marker: string): string =>
-    spawnSync('sh', ['-c', `ps ax -o args | grep '[s]leep ${marker}'`], { encoding: 'utf8' }).stdout;
+  /** Seconds that no other process of the machine sleeps, also in another run of this file. */
+  const long = (seconds: number): string => `${seconds}.${process.pid}`;
+  const alive = (seconds: number): string =>
+    spawnSync('sh', ['-c', `ps ax -o args | grep '[s]leep ${long(seconds)}'`], { encoding: 'utf8' }).stdout;
 
   test(`${backend}: SIGTERM and SIGINT sent to Selkie alone end the target, and Selkie, within a second`, async () => {
     for (const [signal, code] of [
       ['SIGTERM', 143],
       ['SIGINT', 130],
     ] as const) {
-      const { status, ms } = await interrupt(signal, 'echo; exec sleep 7301');
+      const { status, ms } = await interrupt(signal, `echo; exec sleep ${long(7301)}`);
       assert.equal(status, code);
       assert.ok(ms < 1000, `${ms} ms`);
     }
-    assert.equal(alive('7301'), '');
+    assert.equal(alive(7301), '');
   });
 
   test(`${backend}: a target that ignores the signal is killed with its descendants within a second; one that catches it has its say`, async () => {
-    const ignoring = await interrupt('SIGTERM', 'trap "" TERM; setsid sleep 7302 & echo; sleep 7302');
+    const ignoring = await interrupt('SIGTERM', `trap "" TERM; setsid sleep ${long(7302)} & echo; sleep ${long(7302)}`);
     assert.equal(ignoring.status, 137);
     assert.ok(ignoring.ms < 1000, `${ignoring.ms} ms`);
-    assert.equal(alive('7302'), '');
+    assert.equal(alive(7302), '');
     const catching = await interrupt('SIGTERM', 'trap "exit 5" TERM; echo; while :; do sleep 0.05; done');
     assert.equal(catching.status, 5);
   });
@@ -289,7 +291,7 @@ int main(void) { pthread_t t[4]; for (int i = 0; i < 4; i++) pthread_create(t + 
   test(`${backend}: a fault on the way kills the target and all it started, and what was seen is kept`, async () => {
     const begin = Date.now();
     const seen = await observer({
-      command: ['sh', '-c', 'sleep 7304 & while :; do ls / > /dev/null; done'],
+      command: ['sh', '-c', `sleep ${long(7304)} & while :; do ls / > /dev/null; done`],
       onProgress: ({ calls }) => {
         if (calls > 100) throw new Error('a fault');
       },
@@ -298,23 +300,25 @@ int main(void) { pthread_t t[4]; for (int i = 0; i < 4; i++) pthread_create(t + 
     assert.equal(seen.error?.message, 'a fault');
     assert.deepEqual(seen.status, { signal: 9 });
     assert.ok(seen.calls > 100);
-    assert.equal(alive('7304'), '');
+    assert.equal(alive(7304), '');
   });
 
   test(`${backend}: SIGKILL of Selkie at any moment leaves no process behind`, async () => {
     for (let round = 0; round < 20; round += 1) {
       const shell = 'sleep 7303 & setsid sleep 7303 & while :; do ls / > /dev/null; done';
-      const options = { stdio: 'ignore', env: marked(folder) } as const;
-      const child = spawn(process.execPath, [script, '-', 'sh', '-c', shell], options);
+      const mark = `SELKIE_TEST_ROUND=${process.pid}-${backend}-${round}`;
+      const [name = '', value] = mark.split('=');
+      const env = { ...process.env, [name]: value };
+      const child = spawn(process.execPath, [script, '-', 'sh', '-c', shell], { stdio: 'ignore', env });
       await new Promise((resolve) => setTimeout(resolve, 40 + round * 12));
       child.kill('SIGKILL');
       await new Promise((resolve) => child.once('exit', resolve));
-      let left = 'not looked';
-      for (let wait = 0; wait < 40 && left !== ''; wait += 1) {
+      let left = aliveWith(mark);
+      for (let wait = 0; wait < 40 && left.length > 0; wait += 1) {
         await new Promise((resolve) => setTimeout(resolve, 25));
-        left = alive('7303') + guardsLeft(folder).join();
+        left = aliveWith(mark);
       }
-      assert.equal(left, '', `round ${round}`);
+      assert.deepEqual(left, [], `round ${round}`);
     }
   });
 }
