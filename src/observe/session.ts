@@ -27,6 +27,8 @@ export interface SuperviseOptions<R, E> {
   /** The command and its arguments; the first word is searched in PATH. */
   readonly command: readonly string[];
   readonly worker: WorkerKind;
+  /** Those of ours that the command shall have; absent: inheritedDescriptors() now, wrong while Node opens files in other threads. */
+  readonly descriptors?: readonly number[];
   /** Given to the worker besides its own options; must be cloneable. */
   readonly workerOptions?: object;
   /** See GuardOptions; absent: every call is notified. */
@@ -106,7 +108,7 @@ class Session<R, E> {
   constructor(path: string, options: SuperviseOptions<R, E>) {
     this.#path = path;
     this.#options = options;
-    const descriptors = inheritedDescriptors();
+    const descriptors = options.descriptors ?? inheritedDescriptors();
     const [ours, theirs] = socketPair();
     this.#wake = eventDescriptor();
     // First, because a thread of Node takes longest to start; the guard is made meanwhile.

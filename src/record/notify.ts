@@ -8,6 +8,8 @@ export { type ExitStatus, exitCodeOf } from '../observe/session.ts';
 export interface ObserveOptions {
   /** The command and its arguments; the first word is searched in PATH. */
   readonly command: readonly string[];
+  /** Those of ours that the command shall have; absent: see SuperviseOptions. */
+  readonly descriptors?: readonly number[];
   /** Called meanwhile; see Progress. */
   readonly onProgress?: (progress: Progress) => void;
   /** Instead of running the command, which only names it: a process that runs already, with or without what it starts. Needs eBPF. */
@@ -30,12 +32,13 @@ export const NOTHING: Observed = { calls: 0, boundary: 'exec', results: [], isSy
  *
  * @throws as superviseCommand
  */
-export async function observeCommand({ command, onProgress }: ObserveOptions): Promise<Observation> {
+export async function observeCommand({ command, descriptors, onProgress }: ObserveOptions): Promise<Observation> {
   const supervised = await superviseCommand<Observed, Progress>({
     command,
     worker: 'record',
     purpose: 'record',
     nothing: NOTHING,
+    ...(descriptors ? { descriptors } : {}),
     ...(onProgress ? { onEvent: onProgress } : {}),
   });
   const { observed, status, path, error } = supervised;

@@ -10,7 +10,7 @@ import { NOTHING, type Observation, type ObserveOptions } from './notify.ts';
  *
  * @throws as superviseCommand; {UnsupportedError} we may not trace, or an outer filter hides all calls
  */
-export async function traceByPtrace({ command, onProgress }: ObserveOptions): Promise<Observation> {
+export async function traceByPtrace({ command, descriptors, onProgress }: ObserveOptions): Promise<Observation> {
   const supervised = await superviseCommand<Observed, Progress>({
     command,
     worker: 'trace',
@@ -18,6 +18,7 @@ export async function traceByPtrace({ command, onProgress }: ObserveOptions): Pr
     isTraced: true,
     purpose: 'record',
     nothing: NOTHING,
+    ...(descriptors ? { descriptors } : {}),
     ...(onProgress ? { onEvent: onProgress } : {}),
   });
   const { observed, status, path, error } = supervised;
