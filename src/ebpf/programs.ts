@@ -1,6 +1,7 @@
 import { EbpfAssembler } from './assembler.ts';
 import type { Btf } from './btf.ts';
 import { type CgroupScope, cgroupProgram } from './cgroup.ts';
+import { emitDenied, forgetThread, markEntry } from './denied.ts';
 import { ANY, countGlobal, currentProcess, HELPER, lookUp, NO_EXIST, update } from './helpers.ts';
 import { emitImage } from './image.ts';
 import { COMPAT, COUNT, COUNT_KEY, FOLLOW, IN_PROGRAM, type Maps, PROCESS } from './layout.ts';
@@ -21,8 +22,8 @@ export type TracepointName =
 
 const PID = -4;
 const KEY = -16;
-const VALUE = -64;
-const SLOT = -68;
+const VALUE = -72;
+const SLOT = -76;
 
 /** Argument `index` of a tracepoint; r6 holds the context. */
 const argument = (code: EbpfAssembler, register: 'r1' | 'r6' | 'r7' | 'r8', index: number): EbpfAssembler =>
@@ -43,9 +44,12 @@ export function tracingPrograms(btf: Btf, maps: Maps, scope?: CgroupScope): Read
   ]);
 }
 
-/** r9 = the current task, r0 = its process in the map; `out` where that is not observed. One helper, and what it returns is read directly. */
+/** r9 = the current task: one helper, and what it returns is read directly. */
+const currentTask = (code: EbpfAssembler): EbpfAssembler => code.call(HELPER.get_current_task_btf).mov('r9', 'r0');
+
+/** r0 = the process of the task in r9 in the map; `out` where that is not observed. */
 function emitProcess(code: EbpfAssembler, btf: Btf, maps: Maps): void {
-  code.call(HELPER.get_current_task_btf).mov('r9', 'r0').load(32, 'r1', 'r9', btf.offset('task_struct', 'tgid'));
+  code.load(32, 'r1', 'r9', btf.offset('task_struct', 'tgid'));
   code.store(32, 'r10', PID, 'r1');
   lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');
 }
@@ -64,12 +68,19 @@ function emitKey(code: EbpfAssembler, btf: Btf): void {
 
 /** sys_enter(struct pt_regs *regs, long id) */
 function sysEnterProgram(btf: Btf, maps: Maps): Uint8Array {
-  const code = new EbpfAssembler().mov('r6', 'r1');
+  const code = currentTask(new EbpfAssembler().mov('r6', 'r1'));
   emitProcess(code, btf, maps);
+  markEntry(code, btf, maps);
   argument(code, 'r7', 1);
   emitKey(code, btf);
+  emitCount(code, btf, maps, 'out');
+  return code.label('out').mov('r0', 0).exit().assemble();
+}
+
+/** Counts the call at KEY, of the task in r9, and goes on at `next`. The first argument of the tracepoint is its struct pt_regs. */
+function emitCount(code: EbpfAssembler, btf: Btf, maps: Maps, next: string): void {
   lookUp(code, maps.counts, KEY).jumpIf('eq', 'r0', 0, 'first').label('again');
-  code.mov('r1', 1).atomic('add', 'r0', COUNT.count, 'r1').jump('out');
+  code.mov('r1', 1).atomic('add', 'r0', COUNT.count, 'r1').jump(next);
   code.label('first');
   for (let offset = 0; offset < COUNT.size; offset += 8) code.store(64, 'r10', VALUE + offset, 0);
   code.store(64, 'r10', VALUE + COUNT.count, 1);
@@ -81,19 +92,28 @@ function sysEnterProgram(btf: Btf, maps: Maps): Uint8Array {
   update(code, maps.counts, KEY, NO_EXIST).jumpIf('eq', 'r0', 0, 'news');
   // Another thread was first, or the map is full.
   lookUp(code, maps.counts, KEY).jumpIf('ne', 'r0', 0, 'again');
-  countGlobal(code, maps.globals, 'lost', SLOT, 'out');
-  code.jump('out').label('news');
-  countGlobal(code, maps.globals, 'kinds', SLOT, 'out');
-  return code.label('out').mov('r0', 0).exit().assemble();
+  countGlobal(code, maps.globals, 'lost', SLOT, next);
+  code.jump(next).label('news');
+  countGlobal(code, maps.globals, 'kinds', SLOT, next);
 }
 
 /** sys_exit(struct pt_regs *regs, long ret): notes errors; what the kernel keeps to itself (ERESTARTSYS and above) is none. */
 function sysExitProgram(btf: Btf, maps: Maps): Uint8Array {
-  const code = new EbpfAssembler().mov('r6', 'r1');
-  const ERRNO = -72;
-  argument(code, 'r8', 1).mov('r9', 0).alu('sub', 'r9', 'r8').jumpIf('sle', 'r9', 0, 'out');
-  code.jumpIf('gt', 'r9', COUNT.largestErrno, 'out').store(64, 'r10', ERRNO, 'r9');
-  emitProcess(code, btf, maps);
+  const code = currentTask(new EbpfAssembler().mov('r6', 'r1'));
+  const ERRNO = -96;
+  argument(code, 'r8', 1);
+  const observed = (): void => emitProcess(code, btf, maps);
+  emitDenied(code, btf, maps, observed, () => {
+    observed();
+    emitKey(code, btf);
+    emitCount(code, btf, maps, 'counted');
+    lookUp(code.label('counted'), maps.counts, KEY).jumpIf('eq', 'r0', 0, 'out');
+    code.mov('r1', 1).atomic('add', 'r0', COUNT.denied, 'r1');
+    argument(code, 'r8', 1);
+  });
+  code.label('made').mov('r7', 0).alu('sub', 'r7', 'r8').jumpIf('sle', 'r7', 0, 'out');
+  code.jumpIf('gt', 'r7', COUNT.largestErrno, 'out').store(64, 'r10', ERRNO, 'r7');
+  observed();
   argument(code, 'r1', 0).load(32, 'r7', 'r1', btf.offset('pt_regs', 'orig_ax'));
   emitKey(code, btf);
   lookUp(code, maps.counts, KEY).jumpIf('eq', 'r0', 0, 'out');
@@ -154,6 +174,7 @@ function execProgram(btf: Btf, maps: Maps): Uint8Array {
 /** sched_process_exit(struct task_struct *task): the last thread of a process ends it. */
 function exitProgram(btf: Btf, maps: Maps): Uint8Array {
   const code = new EbpfAssembler().mov('r6', 'r1');
+  forgetThread(code, maps);
   argument(code, 'r7', 0).load(64, 'r1', 'r7', btf.offset('task_struct', 'signal'));
   code.load(32, 'r1', 'r1', btf.offset('signal_struct', 'live', 'counter')).jumpIf('ne', 'r1', 0, 'out');
   currentProcess(code, PID).loadMap('r1', maps.processes).mov('r2', 'r10').alu('add', 'r2', PID);

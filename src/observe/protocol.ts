@@ -1,4 +1,5 @@
 import type { BoundaryKind } from './boundary.ts';
+import type { Installer } from './installers.ts';
 import type { ExecutableCall } from './tally.ts';
 
 /** What the receiving worker and the thread that started it tell each other. */
@@ -20,6 +21,8 @@ export interface Observed {
   readonly results: readonly ExecutableCall[];
   /** Whether the kernel took turns on one CPU (SYNC_WAKE_UP). */
   readonly isSynchronous: boolean;
+  /** Absent where what filters deny is seen. */
+  readonly installers?: readonly Installer[];
 }
 
 /** What a recording tells meanwhile: at once when it sees a call of a new kind, else about four times a second while there are calls. */
@@ -33,7 +36,8 @@ export interface Progress {
 /** From the worker: `E` is what it tells meanwhile, `R` its result. `status` is wait4(2)'s word. */
 export type ReceiveMessage<R, E> =
   | { readonly kind: 'started'; readonly pid: number }
-  | { readonly kind: 'refused'; readonly errno: number }
+  | { readonly kind: 'tracee'; readonly pid: number }
+  | { readonly kind: 'refused'; readonly errno: number; readonly by?: 'ptrace' }
   | { readonly kind: 'status'; readonly pid: number; readonly status: number; readonly execErrno: number }
   | { readonly kind: 'signal'; readonly signal: number; readonly code: number; readonly sender: number }
   | { readonly kind: 'event'; readonly event: E }

@@ -3,6 +3,7 @@ import { findMapping } from '../kernel/process.ts';
 import { abiOf, callKey, effectOf, type ObservedArch } from './abi.ts';
 import { type Boundary, type BoundaryKind, type CallPlace, findBoundary, MARK_NR } from './boundary.ts';
 import { type FastCounts, type FastLoop, fastCount, makeKnown, newFastCounts } from './fast-loop.ts';
+import { mayInstall } from './installers.ts';
 import { type Image, Tasks } from './tasks.ts';
 
 /** Counts notified calls by executable, ABI, number and phase. */
@@ -30,6 +31,8 @@ type Counts = { readonly [K in Phase]: Map<number, CallCount> } & { readonly fas
 export interface ExecutableCall extends CallCount {
   readonly exe: string;
   readonly phase: Phase;
+  /** How many of them a filter denied; absent where the backend does not see those. */
+  readonly denied?: number;
   /** Errors that it returned; absent where the backend does not see results. */
   readonly errnos?: readonly number[];
 }
@@ -83,7 +86,7 @@ export class Tally {
     if (known !== undefined) known.count += 1;
     else this.#addKind(image, phase, key, { arch, nr, count: 1, ...site(tid, ip()) });
     if (this.#apply(tid, key)) this.fastLoop?.forgetTasks();
-    else if (arch === 'x86_64' && !this.#isStarting && this.#boundary?.isPassing === false) this.#teach(tid, nr, image);
+    else if (arch === 'x86_64' && !mayInstall(key)) this.#teach(tid, nr, image);
     return true;
   }
 
@@ -118,8 +121,9 @@ export class Tally {
     this.#fresh.push({ exe: path, phase, ...call });
   }
 
-  /** The next calls of this task and number are served by machine code. */
+  /** The next calls of this task and number are served by machine code, once the program has begun. */
   #teach(tid: number, nr: number, image: Image<Counts>): void {
+    if (this.#isStarting || this.#boundary?.isPassing !== false) return;
     if (this.fastLoop === undefined || this.#tasks.isUnsettled(tid)) return;
     makeKnown(image.content.fast, nr);
     this.fastLoop.know(tid, image.content.fast);

@@ -66,7 +66,8 @@ export class TracedCalls {
     const ip = value.readBigUInt64LE(COUNT.ip);
     const site = this.#site(key.toString('latin1'), value.readUInt32LE(COUNT.tid), exe, ip);
     const count = Number(value.readBigUInt64LE(COUNT.count));
-    return { exe, phase, arch, nr, count, ip, ...site, errnos: errnosOf(value) };
+    const denied = Number(value.readBigUInt64LE(COUNT.denied));
+    return { exe, phase, arch, nr, count, denied, ip, ...site, errnos: errnosOf(value) };
   }
 
   /** Asked until the process that made the first call answers, or is gone. */
@@ -83,7 +84,7 @@ export class TracedCalls {
 function join(a: ExecutableCall, b: ExecutableCall): ExecutableCall {
   const site = a.module === undefined ? b : a;
   const errnos = [...new Set([...(a.errnos ?? []), ...(b.errnos ?? [])])].sort((x, y) => x - y);
-  return { ...site, count: a.count + b.count, errnos };
+  return { ...site, count: a.count + b.count, denied: (a.denied ?? 0) + (b.denied ?? 0), errnos };
 }
 
 /** A memory file has a name, but no place: the kernel prints it so. */

@@ -30,6 +30,7 @@ import { TracedCalls } from './traced-calls.ts';
 const SHAPES = {
   processes: { name: 'processes', type: MAP_HASH, key: 4, value: PROCESS.size, entries: ROOM.processes },
   counts: { name: 'counts', type: MAP_HASH, key: COUNT_KEY.size, value: COUNT.size, entries: ROOM.counts },
+  threads: { name: 'threads', type: MAP_HASH, key: 4, value: 4, entries: ROOM.threads },
   images: { name: 'images', type: MAP_HASH, key: IMAGE_KEY.size, value: IMAGE.size, entries: ROOM.images },
   globals: { name: 'globals', type: MAP_ARRAY, key: 4, value: GLOBALS.size, entries: 1 },
   scratch: { name: 'scratch', type: MAP_ARRAY, key: 4, value: IMAGE.size, entries: 1 },
@@ -68,6 +69,7 @@ export class Tracer {
       this.#maps = {
         processes: map(SHAPES.processes),
         counts: map(SHAPES.counts),
+        threads: map(SHAPES.threads),
         images: map(SHAPES.images),
         globals: map(SHAPES.globals),
         scratch: map(SHAPES.scratch),
@@ -147,8 +149,8 @@ export class Tracer {
   get loss(): SelkieError | undefined {
     const lost = this.#globals()('lost');
     if (lost === 0n) return undefined;
-    const { processes, counts, images } = ROOM;
-    const room = `${processes} processes, ${counts} kinds of calls and ${images} executables`;
+    const { processes, threads, counts, images } = ROOM;
+    const room = `${processes} processes, ${threads} threads with filters, ${counts} kinds of calls and ${images} executables`;
     const problem = `Cannot record all: ${lost} calls or processes found no room: wanted at most ${room} at a time`;
     return new SelkieError('incomplete', `${problem}: record less, or with --backend notify`);
   }

@@ -43,7 +43,7 @@ export interface Evidence {
 /** Turns what one run showed into evidence, sorted. */
 export function evidenceOf(results: readonly ExecutableCall[]): readonly Evidence[] {
   return sorted(
-    results.map(({ exe, arch, nr, phase, count, ip, module, offset, errnos }) => {
+    results.map(({ exe, arch, nr, phase, count, denied = 0, ip, module, offset, errnos }) => {
       const name = syscallName(arch, nr);
       const site = { address: ip, ...(module !== undefined && { module }), ...(offset !== undefined && { offset }) };
       return {
@@ -55,6 +55,7 @@ export function evidenceOf(results: readonly ExecutableCall[]): readonly Evidenc
         condition: null,
         runs: 1,
         count,
+        ...(denied > 0 && { denied }),
         site,
         ...(errnos !== undefined && { errnos: errnos.map((errno) => errnoName(arch, errno) ?? `${errno}`).sort() }),
       };

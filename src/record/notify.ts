@@ -25,7 +25,8 @@ export interface Observation extends Observed {
   readonly error: Error | undefined;
 }
 
-const NOTHING: Observed = { calls: 0, boundary: 'exec', results: [], isSynchronous: false };
+/** What a recording has seen that could not begin. */
+export const NOTHING: Observed = { calls: 0, boundary: 'exec', results: [], isSynchronous: false };
 
 /**
  * Runs a command and observes all system calls of it and its descendants, until the last of them is gone.

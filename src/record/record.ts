@@ -18,6 +18,10 @@ export interface Recording {
   /** Something of Selkie's own failed: the command was killed, and the evidence ends there. */
   readonly error: Error | undefined;
   readonly backend: Exclude<Backend, 'auto'>;
+  /** Why it is this one. */
+  readonly why: string;
+  /** What it could not see, in sentences. */
+  readonly unseen: readonly string[];
 }
 
 export interface RecordingOptions extends ObserveOptions {
@@ -36,7 +40,7 @@ export interface RecordingOptions extends ObserveOptions {
 export async function record({ backend = 'auto', ...options }: RecordingOptions): Promise<Recording> {
   // The tables of names are loaded while the command runs.
   const [observation, { evidenceOf }] = await Promise.all([observeBy(backend, options), import('./evidence.ts')]);
-  const { results, isSynchronous: _, ...rest } = observation;
+  const { results, isSynchronous: _, installers: __, ...rest } = observation;
   const images = [...new Set(results.map(({ exe }) => exe))];
   return { ...rest, evidence: evidenceOf(results), images };
 }

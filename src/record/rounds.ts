@@ -30,6 +30,7 @@ export function joinRounds(earlier: Recording, later: Recording): Recording {
     status: isGood ? later.status : earlier.status,
     calls: earlier.calls + later.calls,
     images: [...new Set([...earlier.images, ...later.images])],
+    unseen: [...new Set([...earlier.unseen, ...later.unseen])],
     evidence: mergeEvidence(earlier.evidence, later.evidence),
   };
 }

@@ -11,10 +11,10 @@ import { SELKIE } from '../support/selkie.ts';
 
 const folder = temporaryFolder();
 const script = join(folder, 'observe.mjs');
-const notify = fileURLToPath(new URL('../../src/record/notify.js', import.meta.url));
+const record = fileURLToPath(new URL('../../src/record/record.js', import.meta.url));
 writeFileSync(
   script,
-  `import { observeCommand } from ${JSON.stringify(notify)}; await observeCommand({ command: process.argv.slice(2) });`,
+  `import { record } from ${JSON.stringify(record)}; const [backend, ...command] = process.argv.slice(2); await record({ backend, command });`,
 );
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -67,16 +67,17 @@ test('SIGKILL of Selkie at 200 random moments of a run leaves no process behind,
   console.log(`killed before the program said anything: ${seen.nothing}, afterwards: ${seen.confined}`);
 });
 
-test('SIGKILL of Selkie at 200 random moments of a recording leaves no process behind', async () => {
-  for (let round = 0; round < 200; round += 1) {
-    const shell = 'sleep 7403 & setsid sleep 7403 & while :; do ls / > /dev/null; done';
-    const { env, mark } = marked(`record-${round}`);
-    const child = spawn(process.execPath, [script, 'sh', '-c', shell], { stdio: 'ignore', env });
-    const ms = 20 + Math.random() * 400;
-    await pause(ms);
-    child.kill('SIGKILL');
-    await new Promise((resolve) => child.once('exit', resolve));
-    for (let wait = 0; wait < 80 && aliveWith(mark).length > 0; wait += 1) await pause(25);
-    assert.deepEqual(aliveWith(mark), [], `round ${round}, after ${ms} ms`);
-  }
-});
+for (const backend of ['notify', 'ptrace'])
+  test(`SIGKILL of Selkie at 200 random moments of a recording by ${backend} leaves no process behind`, async () => {
+    for (let round = 0; round < 200; round += 1) {
+      const shell = 'sleep 7403 & setsid sleep 7403 & while :; do ls / > /dev/null; done';
+      const { env, mark } = marked(`record-${round}`);
+      const child = spawn(process.execPath, [script, backend, 'sh', '-c', shell], { stdio: 'ignore', env });
+      const ms = 20 + Math.random() * 400;
+      await pause(ms);
+      child.kill('SIGKILL');
+      await new Promise((resolve) => child.once('exit', resolve));
+      for (let wait = 0; wait < 80 && aliveWith(mark).length > 0; wait += 1) await pause(25);
+      assert.deepEqual(aliveWith(mark), [], `round ${round}, after ${ms} ms`);
+    }
+  });

@@ -61,7 +61,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
     )
     .option('--progress <file>', 'a line each second on how far it is: to a file, another terminal, or /dev/stderr')
     .option('--no-floor', 'only what this run shows, not what the runtime may need in any run')
-    .option('--backend <name>', 'who sees the calls: notify needs no rights, ebpf needs root', 'auto')
+    .option('--backend <name>', 'who sees the calls: notify and ptrace need no rights, ebpf needs root', 'auto')
     .option('--pid <pid>', 'a process that runs already, until it ends or Ctrl-C (ebpf)')
     .option('--children', 'with --pid: and what it starts from now on')
     .option('--cgroup <path>', 'all that is or comes into a cgroup (v2), until it is removed or Ctrl-C (ebpf)')
@@ -176,6 +176,8 @@ async function summary(written: WrittenRecording): Promise<object> {
     calls: recording.calls,
     boundary: recording.boundary,
     backend: recording.backend,
+    why: recording.why,
+    unseen: recording.unseen,
     executables: recording.images,
     runtime: floor?.runtime ?? null,
     recorded: [...programNames(written)].sort(),
@@ -202,6 +204,8 @@ async function describe(written: WrittenRecording, isOneProgram: boolean): Promi
     const sets = floor.sets.map((name) => `@${name}`).join(' and ');
     lines.push(`  + ${more} from ${sets} for what this run did not show (threads, memory, signals, timers, ...)`);
   }
+  if (recording.backend === 'ptrace') lines.push(`  by ptrace: ${recording.why}`);
+  lines.push(...recording.unseen.map((what) => `  not seen: ${what}`));
   if (added.length > 0) lines.push(`  new in this run: ${added.join(' ')}`);
   lines.push(`  ${permitted.length} permitted in all; start-up needs ${start.length}, which seal leaves out`);
   const completeness = await judge(written);
