@@ -1,4 +1,10 @@
-import { NOTIF_OFFSET_ARCH, NOTIF_OFFSET_IP, NOTIF_OFFSET_NR, NOTIF_OFFSET_PID } from '../kernel/abi.ts';
+import {
+  NOTIF_OFFSET_ARCH,
+  NOTIF_OFFSET_ARGS,
+  NOTIF_OFFSET_IP,
+  NOTIF_OFFSET_NR,
+  NOTIF_OFFSET_PID,
+} from '../kernel/abi.ts';
 import type { Listener } from '../kernel/notify.ts';
 import { FastLoop } from './fast-loop.ts';
 import type { Observed, Progress } from './protocol.ts';
@@ -12,16 +18,18 @@ const PROGRESS_MS = 250;
 export class CountingServer implements CallServer<Observed> {
   readonly #tally: Tally;
   readonly #tell: (progress: Progress) => void;
+  readonly #args: boolean;
   #isSynchronous = false;
   #listener: Listener | undefined;
   #fast: FastLoop | undefined;
   #lastProgress = 0;
   #calls = 0;
 
-  /** `launcher`: see ReceiveOptions; `tell`: see Progress. */
-  constructor(launcher: string, tell: (progress: Progress) => void) {
+  /** `launcher`: see ReceiveOptions; `tell`: see Progress; `args`: whether calls are told apart by their arguments. */
+  constructor(launcher: string, tell: (progress: Progress) => void, args: boolean) {
     this.#tally = new Tally(launcher);
     this.#tell = tell;
+    this.#args = args;
   }
 
   begin(listener: Listener, socket: number, wake: number): void {
@@ -46,7 +54,8 @@ export class CountingServer implements CallServer<Observed> {
     const nr = call.getInt32(NOTIF_OFFSET_NR, true);
     const token = call.getUint32(NOTIF_OFFSET_ARCH, true);
     const ip = () => call.getBigUint64(NOTIF_OFFSET_IP, true);
-    if (this.#tally.add(tid, nr, token, ip)) this.#listener?.continue(call);
+    const argument = (index: number) => call.getBigUint64(NOTIF_OFFSET_ARGS + 8 * index, true);
+    if (this.#tally.add(tid, nr, token, ip, this.#args ? argument : undefined)) this.#listener?.continue(call);
     else this.#listener?.answer(0n, ENOSYS, call);
   }
 

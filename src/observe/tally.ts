@@ -1,6 +1,7 @@
 import type { ArchName } from '../facts/arches.ts';
 import { findMapping } from '../kernel/process.ts';
 import { abiOf, callKey, effectOf, type ObservedArch } from './abi.ts';
+import { ArgumentTally, selectorsOfKey } from './arguments.ts';
 import { type Boundary, type BoundaryKind, type CallPlace, findBoundary, MARK_NR } from './boundary.ts';
 import { type FastCounts, type FastLoop, fastCount, makeKnown, newFastCounts } from './fast-loop.ts';
 import { type Image, Tasks } from './tasks.ts';
@@ -21,10 +22,15 @@ export interface CallCount {
   /** The file that holds it, and where in that file; absent where the kernel does not say. */
   readonly module?: string;
   readonly offset?: bigint;
+  /** Of its selectors, in their order (facts/selectors.ts); absent: it has none, or they are not known. */
+  readonly values?: readonly bigint[];
 }
 
 /** What one executable called, by `callKey`. */
-type Counts = { readonly [K in Phase]: Map<number, CallCount> } & { readonly fast: FastCounts };
+type Counts = { readonly [K in Phase]: Map<number, CallCount> } & {
+  readonly fast: FastCounts;
+  readonly tuples: { readonly [K in Phase]: ArgumentTally<CallCount> };
+};
 
 /** A line of the result. */
 export interface ExecutableCall extends CallCount {
@@ -36,7 +42,12 @@ export interface ExecutableCall extends CallCount {
 
 export class Tally {
   readonly #launcher: string;
-  readonly #tasks = new Tasks<Counts>(() => ({ start: new Map(), program: new Map(), fast: newFastCounts() }));
+  readonly #tasks = new Tasks<Counts>(() => ({
+    start: new Map(),
+    program: new Map(),
+    fast: newFastCounts(),
+    tuples: { start: new ArgumentTally(), program: new ArgumentTally() },
+  }));
   #boundary: Boundary | undefined;
   #firstImage: Image<Counts> | undefined;
   #isStarting = true;
@@ -65,9 +76,10 @@ export class Tally {
    *
    * @param token - AUDIT_ARCH_*, unsigned
    * @param ip - gives the instruction pointer; asked for seldom, as a bigint costs
+   * @param argument - gives an argument as filters see it; absent: arguments are not recorded
    * @returns false for our own mark, which must be answered with an error instead of being let through
    */
-  add(tid: number, nr: number, token: number, ip: () => bigint): boolean {
+  add(tid: number, nr: number, token: number, ip: () => bigint, argument?: (index: number) => bigint): boolean {
     const arch = abiOf(token, nr);
     if (arch === undefined) return true;
     const image = this.#tasks.imageOf(tid);
@@ -79,10 +91,14 @@ export class Tally {
       if (seen === 'launch') return true;
       phase = seen;
     }
-    const known = image.content[phase].get(key);
+    const tuples = image.content.tuples[phase];
+    const selectors = argument && selectorsOfKey(key, arch, nr);
+    const values = selectors && tuples.valuesOf(key, selectors, argument);
+    const known = values === undefined ? image.content[phase].get(key) : tuples.get(key, values);
     if (known !== undefined) known.count += 1;
-    else this.#addKind(image, phase, key, { arch, nr, count: 1, ...site(tid, ip()) });
+    else this.#addKind(image, phase, key, { arch, nr, count: 1, ...site(tid, ip()), ...(values && { values }) });
     if (this.#apply(tid, key)) this.fastLoop?.forgetTasks();
+    else if (values !== undefined) return true;
     else if (arch === 'x86_64' && !this.#isStarting && this.#boundary?.isPassing === false) this.#teach(tid, nr, image);
     return true;
   }
@@ -90,14 +106,15 @@ export class Tally {
   /** Everything counted so far. */
   results(): readonly ExecutableCall[] {
     return this.#tasks.images().flatMap(({ path, content }) =>
-      (['start', 'program'] as const).flatMap((phase) =>
-        [...content[phase].values()].map((call) => ({
+      (['start', 'program'] as const).flatMap((phase) => [
+        ...[...content[phase].values()].map((call) => ({
           exe: path,
           phase,
           ...call,
           count: call.count + (phase === 'program' && call.arch === 'x86_64' ? fastCount(content.fast, call.nr) : 0),
         })),
-      ),
+        ...content.tuples[phase].calls().map((call) => ({ exe: path, phase, ...call })),
+      ]),
     );
   }
 
@@ -114,7 +131,8 @@ export class Tally {
   }
 
   #addKind({ path, content }: Image<Counts>, phase: Phase, key: number, call: CallCount): void {
-    content[phase].set(key, call);
+    if (call.values === undefined) content[phase].set(key, call);
+    else content.tuples[phase].set(key, call.values, call);
     this.#fresh.push({ exe: path, phase, ...call });
   }
 

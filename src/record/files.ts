@@ -32,6 +32,8 @@ export interface RecordOptions {
   readonly running?: { readonly pid: number; readonly children: boolean };
   /** Keep only what this executable calls. */
   readonly exe?: string;
+  /** See ObserveOptions. */
+  readonly args?: boolean;
 }
 
 /**
@@ -69,7 +71,7 @@ async function recordAgain(options: RecordOptions, earlier: WrittenRecording): P
 }
 
 async function recordOnce(
-  { command, floor, onProgress, backend = 'auto', running, descriptors, exe }: RecordOptions,
+  { command, floor, onProgress, backend = 'auto', running, descriptors, exe, args = false }: RecordOptions,
   files: Files,
   earlier: Results | undefined,
 ): Promise<WrittenRecording> {
@@ -89,7 +91,14 @@ async function recordOnce(
   try {
     // What reads and writes policies is loaded while the command runs.
     const [recording] = await Promise.all([
-      record({ command, backend, onProgress: see, ...(running && { running }), ...(descriptors && { descriptors }) }),
+      record({
+        command,
+        backend,
+        args,
+        onProgress: see,
+        ...(running && { running }),
+        ...(descriptors && { descriptors }),
+      }),
       results(),
     ]);
     const joined = await write({ ...recording, isWhole: recording.error === undefined });

@@ -37,6 +37,7 @@ interface Options {
   readonly import?: boolean;
   readonly format?: string;
   readonly exe?: string;
+  readonly args?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -50,6 +51,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
     .option('--force', 'replace files that exist')
     .option('--import', 'read logs of strace, audit, perf trace or bpftrace instead of running a command')
     .option('--format <name>', 'with --import: strace, audit, perf or bpftrace (default: auto, by content)')
+    .option('--args', 'rules with conditions: only arguments like those that were seen (docs/arguments.md)')
     .option('--exe <name>', 'keep only what this executable calls, by its path or the last part of it')
     .option('--runs <n>', 'run the command n times')
     .option(
@@ -90,11 +92,12 @@ async function progressLines(file: string): Promise<ProgressLines> {
 }
 
 async function recordOptions(command: readonly string[], options: Options): Promise<RecordOptions> {
-  const { output, merge, force, floor, backend, exe } = options;
+  const { output, merge, force, floor, backend, exe, args = false } = options;
   const existing = force ? 'force' : merge ? 'merge' : undefined;
   return {
     ...target(command, options),
     floor,
+    args,
     backend: parseBackend(backend),
     rounds: await roundsOf(options),
     ...(output === undefined ? {} : { output }),
@@ -143,6 +146,10 @@ async function permittedOf({ start, ...program }: Policy): Promise<{ permitted: 
   };
 }
 
+/** Names of what permittedLines lists, without conditions and ABIs. */
+const callsIn = (lines: readonly string[]): ReadonlySet<string> =>
+  new Set(lines.map((line) => line.replace(/(?:: | \().*$/, '')));
+
 async function summary(written: WrittenRecording): Promise<object> {
   const { recording, policy, policyFile, evidenceFile, floor, added } = written;
   const { permitted, start } = await permittedOf(policy);
@@ -172,7 +179,8 @@ async function describe(written: WrittenRecording): Promise<string> {
   const { recording, policy, policyFile, floor, added } = written;
   const { permitted, start } = await permittedOf(policy);
   const recorded = programNames(written);
-  const more = permitted.length - permitted.filter((name) => recorded.has(name)).length;
+  const calls = callsIn(permitted);
+  const more = [...calls].filter((name) => !recorded.has(name)).length;
   const runtime = floor ? `, ${floor.runtime}` : '';
   const lines = [`recorded ${recorded.size} syscalls (${recording.calls} calls${runtime}) → ${policyFile}`];
   if (floor) {
@@ -180,7 +188,7 @@ async function describe(written: WrittenRecording): Promise<string> {
     lines.push(`  + ${more} from ${sets} for what this run did not show (threads, memory, signals, timers, ...)`);
   }
   if (added.length > 0) lines.push(`  new in this run: ${added.join(' ')}`);
-  lines.push(`  ${permitted.length} permitted in all; start-up needs ${start.length}, which seal leaves out`);
+  lines.push(`  ${calls.size} permitted in all; start-up needs ${callsIn(start).size}, which seal leaves out`);
   const completeness = await judge(written);
   if (completeness) lines.push(...completenessLines(completeness));
   if (policy.syscalls.length > 0) lines.push(`  next: selkie seal -p ${policyFile} ${recording.path}`);
