@@ -28,17 +28,19 @@ const WAITER_NAME = 'selkie-waiter';
  * SIGINT or SIGTERM.
  *
  * @param descriptors - those of ours that the command shall have
+ * @param args - whether calls are told apart by their selector arguments
  * @throws {UnsupportedError} no eBPF here; nothing was started
  * @throws {CommandError} as superviseCommand
  */
 export async function traceCommand(
   command: readonly string[],
   descriptors: readonly number[],
+  args: boolean,
   onProgress: (calls: number) => void,
 ): Promise<Supervised<Observed>> {
   const [word = ''] = command;
   const path = findExecutable(word);
-  const tracer = new Tracer();
+  const tracer = new Tracer(args);
   const [ours, theirs] = socketPair();
   try {
     const pid = startWaiter({ path, argv: command }, theirs, descriptors);

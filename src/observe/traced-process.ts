@@ -11,11 +11,12 @@ const READ_MS = 20;
  * Counts the system calls of a process and its threads until it is gone, or until SIGINT or SIGTERM.
  *
  * @param children - and of all that it starts from now on
+ * @param args - see traceCommand
  * @throws {UnsupportedError} no eBPF here
  * @throws {UsageError} `no_process`
  */
-export async function traceProcess(pid: number, children: boolean): Promise<Supervised<Observed>> {
-  const tracer = new Tracer();
+export async function traceProcess(pid: number, children: boolean, args: boolean): Promise<Supervised<Observed>> {
+  const tracer = new Tracer(args);
   let isAsked = false;
   const stop = () => {
     isAsked = true;

@@ -19,6 +19,7 @@ import { closeDescriptor } from '../kernel/descriptors.ts';
 import { executableOf } from '../kernel/process.ts';
 import type { EntryPoint } from './entry-point.ts';
 import type { ExecutableCall } from './tally.ts';
+import { ArgumentTracer } from './traced-arguments.ts';
 import { TracedCalls } from './traced-calls.ts';
 
 /** eBPF programs on the tracepoints of system calls, while it is open: what the processes call that it is told to observe. */
@@ -43,13 +44,15 @@ export class Tracer {
   readonly #calls = new TracedCalls();
   #nextImage = FIRST_OWN_IMAGE;
   #entryProgram: number | undefined;
+  #arguments: ArgumentTracer | undefined;
 
   /**
    * Loads and attaches the programs.
    *
+   * @param args - whether calls are told apart by their selector arguments
    * @throws {UnsupportedError} no rights, no BTF, or a kernel before 5.12; {SyscallError}
    */
-  constructor() {
+  constructor(args: boolean) {
     try {
       const map = (shape: MapShape) => this.#keep(createMap(shape));
       this.#maps = {
@@ -59,7 +62,7 @@ export class Tracer {
         globals: map(SHAPES.globals),
         scratch: map(SHAPES.scratch),
       };
-      this.#attach();
+      this.#attach(args);
     } catch (error) {
       this.close();
       throw error;
@@ -102,7 +105,10 @@ export class Tracer {
   /** Reads the maps, and looks up where first calls came from while their processes live. @returns all calls so far */
   read(): number {
     this.#calls.addImages(readMap(this.#maps.images, SHAPES.images));
-    return this.#calls.update(readMap(this.#maps.counts, SHAPES.counts));
+    const calls = this.#calls.update(readMap(this.#maps.counts, SHAPES.counts));
+    // After them: each call has its arguments counted first.
+    if (this.#arguments) this.#calls.updateArguments(this.#arguments.read());
+    return calls;
   }
 
   /** What `read` has read. */
@@ -125,8 +131,9 @@ export class Tracer {
     return new SelkieError('incomplete', `${problem}: record less, or with --backend notify`);
   }
 
-  #attach(): void {
+  #attach(args: boolean): void {
     const btf = readBtf();
+    if (args) this.#arguments = new ArgumentTracer(btf, this.#maps.processes, (fd) => this.#keep(fd));
     for (const [name, code] of tracingPrograms(btf, this.#maps)) {
       const program = this.#keep(loadProgram({ name, code, tracepoint: btf.typedef(`btf_trace_${name}`) }));
       this.#keep(attachTracepoint(program, name));
