@@ -106,14 +106,14 @@ export function valuesIn({ args }: Tuple, selectors: readonly Selector[]): reado
 }
 
 /**
- * Splits a call into the kinds that are known of it. What is not accounted for stays without values, and all of it where there are too many. Errors are those of the call,
- * whatever its arguments.
+ * Splits a call into the kinds that are known of it, the most frequent ones; what is not accounted for stays without values. Errors are those of the call, whatever
+ * its arguments.
  *
- * @param kinds - each with its values, joined: of one executable, phase, ABI and number
+ * @param kinds - of the call's executable, phase, ABI and number
  */
 export function splitCall(call: ExecutableCall, kinds: readonly ExecutableCall[]): readonly ExecutableCall[] {
-  if (kinds.length === 0 || kinds.length > MOST_TUPLES) return [call];
-  const rest = call.count - kinds.reduce((sum, { count }) => sum + count, 0);
+  const kept = [...kinds].sort((a, b) => b.count - a.count).slice(0, MOST_TUPLES);
+  const rest = call.count - kept.reduce((sum, { count }) => sum + count, 0);
   const errnos = call.errnos === undefined ? {} : { errnos: call.errnos };
-  return [...kinds.map((kind) => ({ ...kind, ...errnos })), ...(rest > 0 ? [{ ...call, count: rest }] : [])];
+  return [...kept.map((kind) => ({ ...kind, ...errnos })), ...(rest > 0 ? [{ ...call, count: rest }] : [])];
 }

@@ -2,6 +2,7 @@ import type { ArchName } from '../facts/arches.ts';
 import { dangersOf, type Selector, selectorsOf } from '../facts/selectors.ts';
 import { conditionOfBox } from '../policy/box-condition.ts';
 import { type Box, generalise, type Sample } from '../policy/generalise.ts';
+import { subjectOf } from '../policy/merge.ts';
 import type { Action, Rule } from '../policy/model.ts';
 import { valuesText } from '../policy/selector-names.ts';
 import type { Evidence } from './evidence.ts';
@@ -51,16 +52,14 @@ function rulesOfArch(arch: ArchName, name: string, lines: readonly Evidence[]): 
   }
   const { boxes, neverSeen } = generalise(selectors, dangersOf(arch, name), samplesOf(selectors, lines));
   const never = neverSeen.map((danger) => danger.name).join(', ');
-  return boxes.map((box, index) => {
+  const rules = boxes.map((box): Rule => {
     const condition = conditionOfBox(arch, selectors, box);
-    return {
-      action: ALLOW,
-      call,
-      ...(condition && { condition }),
-      comment: ` ${evidenceText(arch, selectors, box)}`,
-      ...(index === 0 && never !== '' && { commentBefore: ` ${name}, never seen: ${never}` }),
-    };
+    const comment = ` ${evidenceText(arch, selectors, box)}`;
+    return { action: ALLOW, call, ...(condition && { condition }), comment };
   });
+  // In the order in which merges keep them.
+  const [first, ...others] = rules.sort((a, b) => (subjectOf(a) < subjectOf(b) ? -1 : 1)) as [Rule, ...Rule[]];
+  return [never === '' ? first : { ...first, commentBefore: ` ${name}, never seen: ${never}` }, ...others];
 }
 
 /** What all executables together called. */
