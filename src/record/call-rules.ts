@@ -6,6 +6,7 @@ import { subjectOf } from '../policy/merge.ts';
 import type { Action, Rule } from '../policy/model.ts';
 import { valuesText } from '../policy/selector-names.ts';
 import type { Evidence } from './evidence.ts';
+import { lineValues } from './line-values.ts';
 
 /** The rules that the evidence of one call makes, with what was seen beside each. */
 
@@ -26,7 +27,7 @@ export interface RuleScope {
 /** @param lines - of one call, of any executables and ABIs */
 export function rulesOfCall(name: string, lines: readonly Evidence[], scope: RuleScope): readonly Rule[] {
   const call = { kind: 'name', name } as const;
-  if (lines.every(({ condition }) => condition === null)) return [{ action: ALLOW, call }];
+  if (lines.every((line) => lineValues(line) === undefined)) return [{ action: ALLOW, call }];
   const arches = [...new Set(lines.map(({ arch }) => arch))].sort();
   if (scope.permittedBy !== undefined)
     return [{ action: ALLOW, call, comment: ` no condition: ${scope.permittedBy} permits it with any arguments` }];
@@ -44,10 +45,10 @@ export function rulesOfCall(name: string, lines: readonly Evidence[], scope: Rul
 function rulesOfArch(arch: ArchName, name: string, lines: readonly Evidence[]): readonly Rule[] {
   const call = { kind: 'name', name } as const;
   const selectors = selectorsOf(arch, name);
-  const unknown = lines.filter(({ condition }) => condition === null);
+  const unknown = lines.filter((line) => lineValues(line) === undefined);
   if (unknown.length > 0) {
     const count = unknown.reduce((sum, line) => sum + line.count, 0);
-    const reason = `arguments of ${count} calls are not known (recorded without --args, or of too many kinds)`;
+    const reason = `arguments of ${count === 1 ? 'a call' : `${count} calls`} are not known (recorded without --args, or of too many kinds)`;
     return [{ action: ALLOW, call, ...(selectors.length > 0 && { comment: ` no condition: ${reason}` }) }];
   }
   const { boxes, neverSeen } = generalise(selectors, dangersOf(arch, name), samplesOf(selectors, lines));
@@ -65,10 +66,10 @@ function rulesOfArch(arch: ArchName, name: string, lines: readonly Evidence[]): 
 /** What all executables together called. */
 function samplesOf(selectors: readonly Selector[], lines: readonly Evidence[]): readonly Sample[] {
   const samples = new Map<string, Sample>();
-  for (const { condition, count } of lines) {
-    const values = selectors.map(({ argument }) => condition?.[argument] ?? 0n);
+  for (const line of lines) {
+    const values = lineValues(line, selectors) ?? [];
     const known = samples.get(values.join())?.count ?? 0;
-    samples.set(values.join(), { values, count: known + count });
+    samples.set(values.join(), { values, count: known + line.count });
   }
   return [...samples.values()];
 }

@@ -53,10 +53,10 @@ type Known = ReadonlyMap<number, { readonly value: bigint; readonly bits: bigint
 function knownOf(arch: ArchName, nr: number, condition: Condition | null): Known {
   if (condition === null) return new Map();
   return new Map(
-    selectorsOf(arch, syscallName(arch, nr) ?? '').map(({ argument, index, number, flags }) => [
-      index,
-      { value: condition[argument] ?? 0n, bits: number | flags },
-    ]),
+    selectorsOf(arch, syscallName(arch, nr) ?? '').flatMap(({ argument, index, number, flags }) => {
+      const value = Object.hasOwn(condition, argument) ? condition[argument] : undefined;
+      return value === undefined ? [] : [[index, { value, bits: number | flags }] as const];
+    }),
   );
 }
 

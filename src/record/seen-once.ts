@@ -4,6 +4,7 @@ import type { Policy } from '../policy/model.ts';
 import { Coverage } from './coverage.ts';
 import type { Evidence } from './evidence.ts';
 import { lineText } from './line-text.ts';
+import { lineValues } from './line-values.ts';
 
 /**
  * Calls that one run alone showed, and that the policy permits for that reason only, sorted. The most runs of one executable stand for a call's runs: rather too few
@@ -13,11 +14,11 @@ export function seenOnce({ syscalls, ...policy }: Policy, evidence: readonly Evi
   // Without the rules that stand for single calls.
   const ofSets = new Coverage({ ...policy, start: [], syscalls: syscalls.filter(({ call }) => call.kind === 'set') });
   const lines = ofSets.outside(evidence);
-  const unknown = new Set(lines.filter(({ condition }) => condition === null).map(callOf));
-  const kept = lines.filter((line) => line.condition === null || !unknown.has(callOf(line)));
+  const unknown = new Set(lines.filter((line) => lineValues(line) === undefined).map(callOf));
+  const kept = lines.filter((line) => lineValues(line) === undefined || !unknown.has(callOf(line)));
   const once = [...byName(kept)].filter(([, each]) => most(each) === 1);
   return once
-    .filter(([, [line]]) => line?.condition === null || !isPermittedBy(line as Evidence, kept))
+    .filter(([, [line]]) => line !== undefined && !isPermittedBy(line, kept))
     .map(([name]) => name)
     .sort();
 }
@@ -38,14 +39,13 @@ function byName(lines: readonly Evidence[]): ReadonlyMap<string, readonly Eviden
 
 /** Whether what else was seen of the call makes a rule that permits the line. */
 function isPermittedBy(line: Evidence, lines: readonly Evidence[]): boolean {
-  const { arch, syscall = '', condition } = line;
+  const { arch, syscall = '' } = line;
   const selectors = selectorsOf(arch, syscall);
-  const valuesOf = (each: Evidence): readonly bigint[] =>
-    selectors.map(({ argument }) => each.condition?.[argument] ?? 0n);
-  const values = valuesOf({ ...line, condition });
+  const values = lineValues(line, selectors);
+  if (values === undefined) return false;
   const others = lines
     .filter((each) => callOf(each) === callOf(line))
-    .map((each): Sample => ({ values: valuesOf(each), count: 1 }))
+    .map((each): Sample => ({ values: lineValues(each, selectors) ?? [], count: 1 }))
     .filter((sample) => sample.values.join() !== values.join());
   const { boxes } = generalise(selectors, dangersOf(arch, syscall), others);
   return boxes.some((box) => permits(box, selectors, values));

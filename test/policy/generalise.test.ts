@@ -19,7 +19,7 @@ const kinds = (['x86_64', 'i386', 'x32'] as const).flatMap((arch) =>
 );
 
 /** Values that share bits and numbers with each other and with dangers, so that rules meet. */
-function valueOf(arch: ArchName, call: string, selector: Selector): fc.Arbitrary<bigint> {
+function selectorValue(arch: ArchName, call: string, selector: Selector): fc.Arbitrary<bigint> {
   const { number, flags, argument, width } = selector;
   const dangers = dangersOf(arch, call).flatMap(({ values }) => values.get(argument) ?? []);
   const bits = dangers.reduce((all, value) => all | value, 0x7n);
@@ -31,7 +31,7 @@ function valueOf(arch: ArchName, call: string, selector: Selector): fc.Arbitrary
 
 const cases = fc.constantFrom(...kinds).chain(({ arch, call }) => {
   const selectors = selectorsOf(arch, call);
-  const values = fc.tuple(...selectors.map((selector) => valueOf(arch, call, selector)));
+  const values = fc.tuple(...selectors.map((selector) => selectorValue(arch, call, selector)));
   const samples = fc.array(fc.record({ values, count: fc.integer({ min: 1, max: 99 }) }), {
     minLength: 1,
     maxLength: 8,
@@ -83,6 +83,19 @@ test('no number, combination of numbers, flag or dangerous combination is permit
           );
         assert.ok(!neverSeen.some((danger) => isIn(danger, selectors, values)));
       }
+    }),
+    { numRuns: 300 },
+  ));
+
+test('more that was seen never permits less', () =>
+  fc.assert(
+    fc.property(cases, ({ arch, call, samples, others }) => {
+      const before = generalisationOf(arch, call, samples.slice(1));
+      const { selectors, boxes } = generalisationOf(arch, call, samples);
+      const isPermitted = (list: typeof boxes, values: readonly bigint[]) =>
+        list.some((box) => permits(box, selectors, values));
+      for (const values of others.filter((each) => isPermitted(before.boxes, each)))
+        assert.ok(isPermitted(boxes, values));
     }),
     { numRuns: 300 },
   ));

@@ -196,7 +196,7 @@ test('arguments that an earlier run did not record are any arguments, and the po
   const later = record(['--args', '--no-floor', program]);
   const opened = record(['--no-floor', '--merge', program], {}, later.policy);
   assert.deepEqual(conditionsOf(opened.rules, 'prctl'), ['any']);
-  assert.match(opened.text, /- prctl # no condition: arguments of 1 calls are not known/);
+  assert.match(opened.text, /- prctl # no condition: arguments of a call are not known/);
   assert.ok(!/- prctl:/.test(text));
 });
 
