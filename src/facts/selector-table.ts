@@ -46,6 +46,7 @@ export const SELECTORS: Readonly<Record<string, string>> = {
   chmod: 'mode@0xc00:S_IS',
   fchmod: 'mode@0xc00:S_IS',
   fchmodat: 'mode@0xc00:S_IS',
+  fchmodat2: 'mode@0xc00:S_IS flags|',
   mknod: 'mode#0xf000:S_IF',
   mknodat: 'mode#0xf000:S_IF',
   faccessat2: 'flags|',
@@ -142,7 +143,7 @@ export const SELECTORS: Readonly<Record<string, string>> = {
   getrandom: 'flags|',
 };
 
-const OPEN = ['flags=O_TMPFILE', 'flags=O_PATH'];
+const OPEN = ['flags=O_TMPFILE'];
 const MEMORY = ['prot=PROT_WRITE|PROT_EXEC'];
 const MODES = ['mode=S_ISUID', 'mode=S_ISGID'];
 const SOCKETS = ['domain=AF_NETLINK', 'domain=AF_PACKET', 'domain=AF_ALG', 'domain=AF_VSOCK', 'type=SOCK_RAW'];
@@ -173,6 +174,7 @@ export const DANGERS: Readonly<Record<string, readonly string[]>> = {
   chmod: MODES,
   fchmod: MODES,
   fchmodat: MODES,
+  fchmodat2: MODES,
   mknod: ['mode=S_IFCHR', 'mode=S_IFBLK'],
   mknodat: ['mode=S_IFCHR', 'mode=S_IFBLK'],
   // kernel code that few programs reach (CVE-2026-31431 of AF_ALG)

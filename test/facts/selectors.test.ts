@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ArchName } from '../../src/facts/arches.ts';
 import { parameters } from '../../src/facts/prototypes.ts';
 import { DANGERS, SELECTORS } from '../../src/facts/selector-table.ts';
 import { dangersOf, selectorsOf } from '../../src/facts/selectors.ts';
 import { syscallNumber } from '../../src/facts/syscalls.ts';
+import { ROOT } from '../support/selkie.ts';
 
 const ABIS: readonly ArchName[] = ['x86_64', 'x32', 'i386'];
 const CALLS = Object.keys(SELECTORS);
@@ -57,4 +60,17 @@ test('what an int holds above its 32 bits is no part of a selector; clone has it
   const [flags] = selectorsOf('x86_64', 'clone');
   assert.deepEqual([flags?.number, flags?.flags], [0xffn, 0xffff_ff00n]);
   assert.equal(selectorsOf('x86_64', 'mmap')[0]?.number, 0n);
+});
+
+test('docs/arguments.md has the table', () => {
+  const rows = readFileSync(join(ROOT, 'docs/arguments.md'), 'utf8').replaceAll('\\|', '|').split('\n');
+  for (const [call, words] of Object.entries(SELECTORS)) {
+    const row = rows.find((text) => new RegExp(`^\\| (?:\\S+ )*${call} `).test(text));
+    const texts = words.split(' ').map((word) => `\`${word.replace(/:.*$/, '')}\``);
+    assert.ok(row?.includes(`| ${texts.join(' ')} |`), call);
+    for (const text of DANGERS[call] ?? []) {
+      const name = text.split(' ').map((pair) => pair.replace(/^.*=/, '').replaceAll('|', ' with '));
+      assert.ok(row?.includes(name.join(' ')), text);
+    }
+  }
 });

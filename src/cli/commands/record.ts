@@ -170,6 +170,19 @@ async function summary(written: WrittenRecording): Promise<object> {
   };
 }
 
+/** With --args: which calls have conditions, and which have none though their arguments were seen. */
+function conditionLines({ policy, evidence }: WrittenRecording): readonly string[] {
+  const seen = evidence.flatMap(({ condition, phase, syscall = '' }) =>
+    condition !== null && phase === 'program' ? [syscall] : [],
+  );
+  if (seen.length === 0) return [];
+  const rules = policy.syscalls.filter(({ condition }) => condition !== undefined);
+  const closed = new Set(rules.flatMap(({ call }) => (call.kind === 'name' ? [call.name] : [])));
+  const open = [...new Set(seen)].filter((name) => !closed.has(name)).sort();
+  const rest = open.length === 0 ? '' : `; any arguments, as the policy says why: ${open.join(' ')}`;
+  return [`  conditions on the arguments of ${closed.size} calls${rest}`];
+}
+
 async function judge({ policy, evidence, history }: WrittenRecording): Promise<Completeness | null> {
   const { completenessOf } = await import('../../record/completeness.ts');
   return history ? completenessOf(policy, evidence, history) : null;
@@ -189,6 +202,7 @@ async function describe(written: WrittenRecording): Promise<string> {
   }
   if (added.length > 0) lines.push(`  new in this run: ${added.join(' ')}`);
   lines.push(`  ${calls.size} permitted in all; start-up needs ${callsIn(start).size}, which seal leaves out`);
+  lines.push(...conditionLines(written));
   const completeness = await judge(written);
   if (completeness) lines.push(...completenessLines(completeness));
   if (policy.syscalls.length > 0) lines.push(`  next: selkie seal -p ${policyFile} ${recording.path}`);
