@@ -1,7 +1,6 @@
 import type { ArchName } from './arches.ts';
-import { constant } from './constants.ts';
 import { parameters } from './prototypes.ts';
-import { DANGERS, SELECTORS } from './selector-table.ts';
+import { SELECTORS } from './selector-table.ts';
 
 /** Selector arguments: those by which a call does one thing or another, and that a filter can see. The table and its rule: selector-table.ts. */
 export interface Selector {
@@ -18,13 +17,6 @@ export interface Selector {
   /** Prefixes of the constants of both, as `constantName` takes them. */
   readonly numberNames: string | undefined;
   readonly flagNames: string | undefined;
-}
-
-/** Values of selectors that a reviewer wants to know of when they were never seen, all of them together: value by argument. */
-export interface Danger {
-  /** As people write it: `PROT_WRITE|PROT_EXEC`, `SOL_SOCKET SO_ATTACH_BPF`. */
-  readonly name: string;
-  readonly values: ReadonlyMap<string, bigint>;
 }
 
 const known = new Map<string, readonly Selector[]>();
@@ -58,24 +50,4 @@ function readSelector(arch: ArchName, call: string, word: string): Selector | un
   const number = kind === undefined || kind === '#' ? bits : 0n;
   const flags = kind === '#' ? all & ~bits : kind === undefined ? 0n : bits;
   return { argument, index, width, number, flags, numberNames: prefix ?? constants, flagNames: constants ?? prefix };
-}
-
-/** What of a call's selectors is worth naming when it was never seen; none of those whose constants the ABI lacks. */
-export function dangersOf(arch: ArchName, call: string): readonly Danger[] {
-  const texts = Object.hasOwn(DANGERS, call) ? (DANGERS[call] ?? []) : [];
-  return texts.flatMap((text) => readDanger(arch, text) ?? []);
-}
-
-function readDanger(arch: ArchName, text: string): Danger | undefined {
-  const pairs = text.split(' ').map((word) => word.split('=') as [string, string]);
-  const values = new Map<string, bigint>();
-  for (const [argument, names] of pairs) {
-    const parts = names.split('|').map((name) => constant(arch, name));
-    if (parts.some((part) => part === undefined)) return undefined;
-    values.set(
-      argument,
-      parts.reduce<bigint>((all, part) => all | (part ?? 0n), 0n),
-    );
-  }
-  return { name: pairs.map(([, names]) => names).join(' '), values };
 }

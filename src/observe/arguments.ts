@@ -1,5 +1,4 @@
-import { type Selector, selectorsOf } from '../facts/selectors.ts';
-import { syscallName } from '../facts/syscalls.ts';
+import type { Selector } from '../facts/selectors.ts';
 import type { ObservedArch } from './abi.ts';
 
 /** Calls told apart by the values of their selectors (`record --args`). */
@@ -7,17 +6,8 @@ import type { ObservedArch } from './abi.ts';
 /** Different values of one call of one executable that are kept; what comes after them is counted without. */
 export const MOST_TUPLES = 64;
 
-const byKey = new Map<number, readonly Selector[] | undefined>();
-
-/** Selectors of a call, by its `callKey`; undefined where it has none. */
-export function selectorsOfKey(key: number, arch: ObservedArch, nr: number): readonly Selector[] | undefined {
-  if (byKey.has(key)) return byKey.get(key);
-  const name = syscallName(arch, nr);
-  const selectors = name === undefined ? [] : selectorsOf(arch, name);
-  const found = selectors.length === 0 ? undefined : selectors;
-  byKey.set(key, found);
-  return found;
-}
+/** Selectors of a call by its `callKey`; undefined where it has none. */
+export type SelectorsByKey = (key: number, arch: ObservedArch, nr: number) => readonly Selector[] | undefined;
 
 /** The bits of a whole register that a selector looks at: what the kernel does not read of it (the high half of an int) may be anything. */
 export function selectedBits({ number, flags }: Selector, whole: bigint): bigint {

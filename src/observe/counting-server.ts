@@ -6,6 +6,7 @@ import {
   NOTIF_OFFSET_PID,
 } from '../kernel/abi.ts';
 import type { Listener } from '../kernel/notify.ts';
+import type { SelectorsByKey } from './arguments.ts';
 import { FastLoop } from './fast-loop.ts';
 import type { Observed, Progress } from './protocol.ts';
 import type { CallServer } from './receive.ts';
@@ -18,18 +19,16 @@ const PROGRESS_MS = 250;
 export class CountingServer implements CallServer<Observed> {
   readonly #tally: Tally;
   readonly #tell: (progress: Progress) => void;
-  readonly #args: boolean;
   #isSynchronous = false;
   #listener: Listener | undefined;
   #fast: FastLoop | undefined;
   #lastProgress = 0;
   #calls = 0;
 
-  /** `launcher`: see ReceiveOptions; `tell`: see Progress; `args`: whether calls are told apart by their arguments. */
-  constructor(launcher: string, tell: (progress: Progress) => void, args: boolean) {
-    this.#tally = new Tally(launcher);
+  /** `launcher`: see ReceiveOptions; `tell`: see Progress; `selectors`: see Tally. */
+  constructor(launcher: string, tell: (progress: Progress) => void, selectors?: SelectorsByKey) {
+    this.#tally = new Tally(launcher, selectors);
     this.#tell = tell;
-    this.#args = args;
   }
 
   begin(listener: Listener, socket: number, wake: number): void {
@@ -55,7 +54,7 @@ export class CountingServer implements CallServer<Observed> {
     const token = call.getUint32(NOTIF_OFFSET_ARCH, true);
     const ip = () => call.getBigUint64(NOTIF_OFFSET_IP, true);
     const argument = (index: number) => call.getBigUint64(NOTIF_OFFSET_ARGS + 8 * index, true);
-    if (this.#tally.add(tid, nr, token, ip, this.#args ? argument : undefined)) this.#listener?.continue(call);
+    if (this.#tally.add(tid, nr, token, ip, argument)) this.#listener?.continue(call);
     else this.#listener?.answer(0n, ENOSYS, call);
   }
 

@@ -1,7 +1,7 @@
 import type { ArchName } from '../facts/arches.ts';
 import { findMapping } from '../kernel/process.ts';
 import { abiOf, callKey, effectOf, type ObservedArch } from './abi.ts';
-import { ArgumentTally, selectorsOfKey } from './arguments.ts';
+import { ArgumentTally, type SelectorsByKey } from './arguments.ts';
 import { type Boundary, type BoundaryKind, type CallPlace, findBoundary, MARK_NR } from './boundary.ts';
 import { type FastCounts, type FastLoop, fastCount, makeKnown, newFastCounts } from './fast-loop.ts';
 import { type Image, Tasks } from './tasks.ts';
@@ -42,6 +42,7 @@ export interface ExecutableCall extends CallCount {
 
 export class Tally {
   readonly #launcher: string;
+  readonly #selectors: SelectorsByKey | undefined;
   readonly #tasks = new Tasks<Counts>(() => ({
     start: new Map(),
     program: new Map(),
@@ -56,9 +57,13 @@ export class Tally {
   /** Where machine code serves what is known: told here which calls those are. */
   fastLoop: FastLoop | undefined;
 
-  /** `launcher` is how the kernel prints the path of the executable that starts the target: its calls are not the target's. */
-  constructor(launcher: string) {
+  /**
+   * @param launcher - how the kernel prints the path of the executable that starts the target: its calls are not the target's
+   * @param selectors - absent: calls are not told apart by their arguments
+   */
+  constructor(launcher: string, selectors?: SelectorsByKey) {
     this.#launcher = launcher;
+    this.#selectors = selectors;
   }
 
   /** All calls of the target so far, the one by which it was started included. */
@@ -76,10 +81,10 @@ export class Tally {
    *
    * @param token - AUDIT_ARCH_*, unsigned
    * @param ip - gives the instruction pointer; asked for seldom, as a bigint costs
-   * @param argument - gives an argument as filters see it; absent: arguments are not recorded
+   * @param argument - gives an argument as filters see it
    * @returns false for our own mark, which must be answered with an error instead of being let through
    */
-  add(tid: number, nr: number, token: number, ip: () => bigint, argument?: (index: number) => bigint): boolean {
+  add(tid: number, nr: number, token: number, ip: () => bigint, argument: (index: number) => bigint): boolean {
     const arch = abiOf(token, nr);
     if (arch === undefined) return true;
     const image = this.#tasks.imageOf(tid);
@@ -92,7 +97,7 @@ export class Tally {
       phase = seen;
     }
     const tuples = image.content.tuples[phase];
-    const selectors = argument && selectorsOfKey(key, arch, nr);
+    const selectors = this.#selectors?.(key, arch, nr);
     const values = selectors && tuples.valuesOf(key, selectors, argument);
     const known = values === undefined ? image.content[phase].get(key) : tuples.get(key, values);
     if (known !== undefined) known.count += 1;

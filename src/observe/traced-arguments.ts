@@ -3,7 +3,7 @@ import type { Btf } from '../ebpf/btf.ts';
 import { COMPAT, IN_PROGRAM } from '../ebpf/layout.ts';
 import { SELECTORS } from '../facts/selector-table.ts';
 import { type Selector, selectorsOf } from '../facts/selectors.ts';
-import { syscallNumber } from '../facts/syscalls.ts';
+import { syscallName, syscallNumber } from '../facts/syscalls.ts';
 import {
   attachTracepoint,
   createMap,
@@ -14,9 +14,7 @@ import {
   readMap,
   setElement,
 } from '../kernel/bpf.ts';
-import type { ObservedArch } from './abi.ts';
-import { MOST_TUPLES } from './arguments.ts';
-import type { ExecutableCall } from './tally.ts';
+import { archOf, type ObservedArch } from './abi.ts';
 
 /** The arguments of calls that eBPF counts; see ebpf/argument-program.ts. */
 
@@ -37,9 +35,10 @@ const ABIS: readonly ObservedArch[] = ['x86_64', 'x32', 'i386'];
 export interface Tuple {
   readonly image: number;
   readonly nr: number;
-  readonly isCompat: boolean;
+  readonly arch: ObservedArch;
   readonly isProgram: boolean;
-  readonly args: readonly bigint[];
+  /** Of its selectors, in their order. */
+  readonly values: readonly bigint[];
   readonly count: number;
   readonly ip: bigint;
   readonly tid: number;
@@ -86,12 +85,14 @@ function tuplesOf({ count, keys, values }: MapContent): readonly Tuple[] {
     const key = keys.subarray(TUPLE_KEY.size * index, TUPLE_KEY.size * (index + 1));
     const value = values.subarray(TUPLE.size * index, TUPLE.size * (index + 1));
     const bits = key.readUInt32LE(TUPLE_KEY.bits);
+    const nr = key.readUInt32LE(TUPLE_KEY.nr);
+    const arch = archOf((bits & COMPAT) !== 0, nr);
     return {
       image: key.readUInt32LE(TUPLE_KEY.image),
-      nr: key.readUInt32LE(TUPLE_KEY.nr),
-      isCompat: (bits & COMPAT) !== 0,
+      nr,
+      arch,
       isProgram: (bits & IN_PROGRAM) !== 0,
-      args: [0, 1, 2, 3, 4, 5].map((at) => key.readBigUInt64LE(TUPLE_KEY.args + 8 * at)),
+      values: valuesIn(key, selectorsOf(arch, syscallName(arch, nr) ?? '')),
       count: Number(value.readBigUInt64LE(TUPLE.count)),
       ip: value.readBigUInt64LE(TUPLE.ip),
       tid: value.readUInt32LE(TUPLE.tid),
@@ -100,20 +101,8 @@ function tuplesOf({ count, keys, values }: MapContent): readonly Tuple[] {
   });
 }
 
-/** The values of selectors among the arguments of a tuple, in their order. */
-export function valuesIn({ args }: Tuple, selectors: readonly Selector[]): readonly bigint[] {
-  return selectors.map(({ index, number, flags }) => (args[index] ?? 0n) & (number | flags));
-}
-
-/**
- * Splits a call into the kinds that are known of it, the most frequent ones; what is not accounted for stays without values. Errors are those of the call, whatever
- * its arguments.
- *
- * @param kinds - of the call's executable, phase, ABI and number
- */
-export function splitCall(call: ExecutableCall, kinds: readonly ExecutableCall[]): readonly ExecutableCall[] {
-  const kept = [...kinds].sort((a, b) => b.count - a.count).slice(0, MOST_TUPLES);
-  const rest = call.count - kept.reduce((sum, { count }) => sum + count, 0);
-  const errnos = call.errnos === undefined ? {} : { errnos: call.errnos };
-  return [...kept.map((kind) => ({ ...kind, ...errnos })), ...(rest > 0 ? [{ ...call, count: rest }] : [])];
+function valuesIn(key: Buffer, selectors: readonly Selector[]): readonly bigint[] {
+  return selectors.map(
+    ({ index, number, flags }) => key.readBigUInt64LE(TUPLE_KEY.args + 8 * index) & (number | flags),
+  );
 }

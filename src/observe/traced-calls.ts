@@ -1,12 +1,10 @@
 import { COMPAT, COUNT, COUNT_KEY, IMAGE, IN_PROGRAM } from '../ebpf/layout.ts';
-import { ARCHES } from '../facts/arches.ts';
-import { selectorsOf } from '../facts/selectors.ts';
-import { syscallName } from '../facts/syscalls.ts';
 import type { MapContent } from '../kernel/bpf.ts';
 import { executableOf, findMapping } from '../kernel/process.ts';
-import { abiOf, type ObservedArch } from './abi.ts';
+import { archOf } from './abi.ts';
+import { MOST_TUPLES } from './arguments.ts';
 import type { ExecutableCall, Phase } from './tally.ts';
-import { splitCall, type Tuple, valuesIn } from './traced-arguments.ts';
+import type { Tuple } from './traced-arguments.ts';
 
 /** What the maps of the tracing programs say, read again and again: calls by executable, phase, ABI and number. */
 
@@ -63,10 +61,8 @@ export class TracedCalls {
   }
 
   #kind(tuple: Tuple): ExecutableCall {
-    const { nr, count, ip, tid, key } = tuple;
+    const { arch, nr, count, ip, tid, key, values } = tuple;
     const exe = this.#paths.get(tuple.image) ?? '[unknown]';
-    const arch = archOf(tuple.isCompat, nr);
-    const values = valuesIn(tuple, selectorsOf(arch, syscallName(arch, nr) ?? ''));
     const phase = tuple.isProgram ? 'program' : 'start';
     return { exe, phase, arch, nr, count, ip, ...this.#site(key, tid, exe, ip), values };
   }
@@ -95,10 +91,6 @@ export class TracedCalls {
 }
 
 const keyOf = ({ exe, phase, arch, nr }: ExecutableCall): string => JSON.stringify([exe, phase, arch, nr]);
-
-function archOf(isCompat: boolean, nr: number): ObservedArch {
-  return abiOf(isCompat ? ARCHES.i386.token : ARCHES.x86_64.token, nr) ?? 'x86_64';
-}
 
 /** One line for what differs in the number of its image alone. */
 function joined(calls: readonly ExecutableCall[]): readonly ExecutableCall[] {
@@ -130,4 +122,17 @@ function errnosOf(value: Buffer): readonly number[] {
   for (let errno = 1; errno <= COUNT.largestErrno; errno += 1)
     if (((value[COUNT.errnos + (errno >> 3)] ?? 0) >> (errno & 7)) & 1) errnos.push(errno);
   return errnos;
+}
+
+/**
+ * Splits a call into the kinds that are known of it, the most frequent ones; what is not accounted for stays without values. Errors are those of the call, whatever
+ * its arguments.
+ *
+ * @param kinds - of the call's executable, phase, ABI and number
+ */
+function splitCall(call: ExecutableCall, kinds: readonly ExecutableCall[]): readonly ExecutableCall[] {
+  const kept = [...kinds].sort((a, b) => b.count - a.count).slice(0, MOST_TUPLES);
+  const rest = call.count - kept.reduce((sum, { count }) => sum + count, 0);
+  const errnos = call.errnos === undefined ? {} : { errnos: call.errnos };
+  return [...kept.map((kind) => ({ ...kind, ...errnos })), ...(rest > 0 ? [{ ...call, count: rest }] : [])];
 }

@@ -10,7 +10,7 @@ import { type EntryPoint, entryPointOfCommand } from './entry-point.ts';
 import type { Observed } from './protocol.ts';
 import { type ExitStatus, execFailure, exitStatusOf, type Supervised } from './session.ts';
 import type { ExecutableCall } from './tally.ts';
-import { Tracer } from './tracer.ts';
+import { openTracer, type Tracer } from './tracer.ts';
 
 /** A command that is observed by eBPF: it is our child, nothing of it waits for us, and it goes on where we end. */
 
@@ -40,7 +40,7 @@ export async function traceCommand(
 ): Promise<Supervised<Observed>> {
   const [word = ''] = command;
   const path = findExecutable(word);
-  const tracer = new Tracer(args);
+  const tracer = await openTracer(args);
   const [ours, theirs] = socketPair();
   try {
     const pid = startWaiter({ path, argv: command }, theirs, descriptors);

@@ -1,7 +1,7 @@
 import { UsageError } from '../base/errors.ts';
 import type { Observed } from './protocol.ts';
 import type { Supervised } from './session.ts';
-import { Tracer } from './tracer.ts';
+import { openTracer } from './tracer.ts';
 
 /** A process that runs already, observed by eBPF: it is not disturbed, neither when that begins nor when it ends. */
 
@@ -16,7 +16,7 @@ const READ_MS = 20;
  * @throws {UsageError} `no_process`
  */
 export async function traceProcess(pid: number, children: boolean, args: boolean): Promise<Supervised<Observed>> {
-  const tracer = new Tracer(args);
+  const tracer = await openTracer(args);
   let isAsked = false;
   const stop = () => {
     isAsked = true;

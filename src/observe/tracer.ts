@@ -19,7 +19,7 @@ import { closeDescriptor } from '../kernel/descriptors.ts';
 import { executableOf } from '../kernel/process.ts';
 import type { EntryPoint } from './entry-point.ts';
 import type { ExecutableCall } from './tally.ts';
-import { ArgumentTracer } from './traced-arguments.ts';
+import type { ArgumentTracer } from './traced-arguments.ts';
 import { TracedCalls } from './traced-calls.ts';
 
 /** eBPF programs on the tracepoints of system calls, while it is open: what the processes call that it is told to observe. */
@@ -49,10 +49,10 @@ export class Tracer {
   /**
    * Loads and attaches the programs.
    *
-   * @param args - whether calls are told apart by their selector arguments
+   * @param Arguments - tells calls apart by their arguments; absent: nothing does
    * @throws {UnsupportedError} no rights, no BTF, or a kernel before 5.12; {SyscallError}
    */
-  constructor(args: boolean) {
+  constructor(Arguments: typeof ArgumentTracer | undefined) {
     try {
       const map = (shape: MapShape) => this.#keep(createMap(shape));
       this.#maps = {
@@ -62,7 +62,7 @@ export class Tracer {
         globals: map(SHAPES.globals),
         scratch: map(SHAPES.scratch),
       };
-      this.#attach(args);
+      this.#attach(Arguments);
     } catch (error) {
       this.close();
       throw error;
@@ -131,9 +131,9 @@ export class Tracer {
     return new SelkieError('incomplete', `${problem}: record less, or with --backend notify`);
   }
 
-  #attach(args: boolean): void {
+  #attach(Arguments: typeof ArgumentTracer | undefined): void {
     const btf = readBtf();
-    if (args) this.#arguments = new ArgumentTracer(btf, this.#maps.processes, (fd) => this.#keep(fd));
+    if (Arguments) this.#arguments = new Arguments(btf, this.#maps.processes, (fd) => this.#keep(fd));
     for (const [name, code] of tracingPrograms(btf, this.#maps)) {
       const program = this.#keep(loadProgram({ name, code, tracepoint: btf.typedef(`btf_trace_${name}`) }));
       this.#keep(attachTracepoint(program, name));
@@ -162,6 +162,11 @@ export class Tracer {
     this.#fds.push(fd);
     return fd;
   }
+}
+
+/** Opens one, with the tables that arguments need. @throws as its constructor */
+export async function openTracer(args: boolean): Promise<Tracer> {
+  return new Tracer(args ? (await import('./traced-arguments.ts')).ArgumentTracer : undefined);
 }
 
 function readBtf(): Btf {

@@ -1,5 +1,6 @@
 import type { ArchName } from '../facts/arches.ts';
-import type { Danger, Selector } from '../facts/selectors.ts';
+import type { Danger } from '../facts/dangers.ts';
+import type { Selector } from '../facts/selectors.ts';
 import type { Box, Part } from './generalise.ts';
 import type { Condition, Constant, Field, Test } from './model.ts';
 import { flagNames, numberName } from './selector-names.ts';

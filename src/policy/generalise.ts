@@ -1,4 +1,5 @@
-import type { Danger, Selector } from '../facts/selectors.ts';
+import type { Danger } from '../facts/dangers.ts';
+import type { Selector } from '../facts/selectors.ts';
 
 /**
  * From calls that were seen to the arguments that a policy permits. The rule, for the calls of one name and ABI:

@@ -1,5 +1,6 @@
 import type { ArchName } from '../facts/arches.ts';
-import { dangersOf, type Selector, selectorsOf } from '../facts/selectors.ts';
+import { dangersOf } from '../facts/dangers.ts';
+import { type Selector, selectorsOf } from '../facts/selectors.ts';
 import { conditionOfBox } from '../policy/box-condition.ts';
 import { type Box, generalise, type Sample } from '../policy/generalise.ts';
 import { subjectOf } from '../policy/merge.ts';

@@ -1,4 +1,5 @@
-import { dangersOf, selectorsOf } from '../facts/selectors.ts';
+import { dangersOf } from '../facts/dangers.ts';
+import { selectorsOf } from '../facts/selectors.ts';
 import { generalise, permits, type Sample } from '../policy/generalise.ts';
 import type { Policy } from '../policy/model.ts';
 import { Coverage } from './coverage.ts';

@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ArchName } from '../../src/facts/arches.ts';
+import { dangersOf } from '../../src/facts/dangers.ts';
 import { parameters } from '../../src/facts/prototypes.ts';
 import { DANGERS, SELECTORS } from '../../src/facts/selector-table.ts';
-import { dangersOf, selectorsOf } from '../../src/facts/selectors.ts';
+import { selectorsOf } from '../../src/facts/selectors.ts';
 import { syscallNumber } from '../../src/facts/syscalls.ts';
 import { ROOT } from '../support/selkie.ts';
 
