@@ -1,8 +1,8 @@
 import type { ArchName } from '../facts/arches.ts';
-import { dangersOf } from '../facts/dangers.ts';
+import { type Danger, dangersOf } from '../facts/dangers.ts';
 import { type Selector, selectorsOf } from '../facts/selectors.ts';
 import { conditionOfBox } from '../policy/box-condition.ts';
-import { type Box, generalise, type Sample } from '../policy/generalise.ts';
+import { type Box, generalise, isIn, type Sample } from '../policy/generalise.ts';
 import { subjectOf } from '../policy/merge.ts';
 import type { Action, Rule } from '../policy/model.ts';
 import { valuesText } from '../policy/selector-names.ts';
@@ -30,8 +30,12 @@ export function rulesOfCall(name: string, lines: readonly Evidence[], scope: Rul
   const call = { kind: 'name', name } as const;
   if (lines.every((line) => lineValues(line) === undefined)) return [{ action: ALLOW, call }];
   const arches = [...new Set(lines.map(({ arch }) => arch))].sort();
-  if (scope.permittedBy !== undefined)
-    return [{ action: ALLOW, call, comment: ` no condition: ${scope.permittedBy} permits it with any arguments` }];
+  if (scope.permittedBy !== undefined) {
+    const never = arches.flatMap((arch) => neverSeenOf(arch, name, lines));
+    const list = never.length === 0 ? '' : `; never seen: ${[...new Set(never)].join(', ')}`;
+    const comment = ` no condition: ${scope.permittedBy} permits it with any arguments${list}`;
+    return [{ action: ALLOW, call, comment }];
+  }
   if (scope.isMixed && scope.isStart) return [{ action: ALLOW, call, comment: ' no condition: several ABIs' }];
   return arches.flatMap((arch) => {
     const rules = rulesOfArch(
@@ -41,6 +45,15 @@ export function rulesOfCall(name: string, lines: readonly Evidence[], scope: Rul
     );
     return scope.isMixed ? rules.map((rule) => ({ ...rule, only: arch })) : rules;
   });
+}
+
+/** Dangers of an ABI that no line shows; none where some arguments are not known. */
+function neverSeenOf(arch: ArchName, name: string, lines: readonly Evidence[]): readonly string[] {
+  const selectors = selectorsOf(arch, name);
+  const seen = lines.filter((line) => line.arch === arch).map((line) => lineValues(line, selectors));
+  const isSeen = (danger: Danger): boolean =>
+    seen.some((values) => values === undefined || isIn(danger, selectors, values));
+  return dangersOf(arch, name).flatMap((danger) => (isSeen(danger) ? [] : [danger.name]));
 }
 
 function rulesOfArch(arch: ArchName, name: string, lines: readonly Evidence[]): readonly Rule[] {

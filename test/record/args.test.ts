@@ -200,10 +200,18 @@ test('arguments that an earlier run did not record are any arguments, and the po
   assert.ok(!/- prctl:/.test(text));
 });
 
-test('where a floor permits a call with any arguments the rule has no condition, and says so', () => {
-  const { rules, text } = record(['--args', program]);
+test('where a floor permits a call with any arguments the rule has no condition, and says so; one written by hand is stricter', () => {
+  const { policy, rules, text } = record(['--args', program]);
   assert.deepEqual(conditionsOf(rules, 'mprotect'), ['any']);
-  assert.match(text, /- mprotect # no condition: @glibc permits it with any arguments/);
+  assert.match(
+    text,
+    /- mprotect # no condition: @glibc permits it with any arguments; never seen: PROT_WRITE\|PROT_EXEC\n/,
+  );
+  assert.equal(selkie(['run', '-p', policy, program, 'mprotect']).status, 7);
+  const rule = '  errno(EPERM):\n    - mprotect: (prot & PROT_WRITE|PROT_EXEC) == PROT_WRITE|PROT_EXEC\n';
+  writeFileSync(policy, text.replace(/^start:$/m, `${rule}start:`));
+  assert.equal(selkie(['run', '-p', policy, program, 'mprotect']).status, 42);
+  assert.equal(selkie(['run', '-p', policy, program]).status, 0);
   assert.deepEqual(conditionsOf(rules, 'socket'), WANTED.socket);
 });
 

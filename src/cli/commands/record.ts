@@ -180,7 +180,7 @@ function conditionLines({ policy, evidence }: WrittenRecording): readonly string
   const closed = new Set(rules.flatMap(({ call }) => (call.kind === 'name' ? [call.name] : [])));
   const open = [...new Set(seen)].filter((name) => !closed.has(name)).sort();
   const rest = open.length === 0 ? '' : `; any arguments, as the policy says why: ${open.join(' ')}`;
-  return [`  conditions on the arguments of ${closed.size} calls${rest}`];
+  return [`  conditions on the arguments of ${closed.size} ${closed.size === 1 ? 'call' : 'calls'}${rest}`];
 }
 
 async function judge({ policy, evidence, history }: WrittenRecording): Promise<Completeness | null> {
