@@ -41,11 +41,27 @@ function widen(present: Rules, before: Rules, both: Rules, fresh: Rules): readon
   const ours = new Set([...new Set(before.map(callOf))].filter(isOurs));
   const replaced = new Set(before.filter((rule) => ours.has(callOf(rule))).map(keyOf));
   const kept = present.filter((rule) => !replaced.has(keyOf(rule)));
-  const added = fresh.flatMap((rule) => (ours.has(callOf(rule)) ? [] : [rule]));
-  const widened = both.filter((rule) => ours.has(callOf(rule)));
+  // What they say of evidence is of the earlier one alone.
+  const outdated = new Set(kept.filter((rule) => withoutEvidence(rule) !== rule).map(callOf));
+  const isAnew = (rule: Rule): boolean => ours.has(callOf(rule)) || outdated.has(callOf(rule));
+  const added = fresh.filter((rule) => !isAnew(rule));
+  const widened = both.filter(isAnew);
   // A condition beside a rule without one would say nothing.
   const open = new Set(kept.filter(({ condition }) => !condition).map(callOf));
-  return [kept, [...added, ...widened].filter((rule) => !rule.condition || !open.has(callOf(rule)))];
+  const anew = [...added, ...widened].filter((rule) => !rule.condition || !open.has(callOf(rule)));
+  return [kept.map(withoutEvidence), anew];
+}
+
+/** A rule without what call-rules.ts says of evidence beside it, as far as a later run may make it wrong; other comments stay. */
+function withoutEvidence(rule: Rule): Rule {
+  const { commentBefore = '', comment = '', ...rest } = rule;
+  const before = commentBefore
+    .split('\n')
+    .filter((line) => !/^ \w+, never seen: /.test(line))
+    .join('\n');
+  const behind = comment.replace(/^ no condition: [^;]*(?:; never seen: [^;]*)?;?/, '');
+  if (before === commentBefore && behind === comment) return rule;
+  return { ...rest, ...(before !== '' && { commentBefore: before }), ...(behind !== '' && { comment: behind }) };
 }
 
 const callOf = ({ action, call, only }: Rule): string => `${only ?? ''} ${action.kind} ${subjectOf({ action, call })}`;

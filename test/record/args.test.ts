@@ -80,9 +80,10 @@ const WANTED = {
 };
 
 let runs = 0;
-function record(words: readonly string[], options: RunOptions = {}, policy = join(folder, `run-${++runs}.yaml`)) {
+const newPolicy = () => join(folder, `run-${++runs}.yaml`);
+function record(words: readonly string[], options: RunOptions = {}, policy = newPolicy(), wanted = 0) {
   const result = selkie(['record', '--json', '-o', policy, ...words], options);
-  assert.equal(result.status, 0, result.stderr);
+  assert.equal(result.status, wanted, result.stderr);
   const file = policy.replace('.yaml', '.evidence.json');
   const text = readFileSync(policy, 'utf8');
   const evidence = parseEvidence(readFileSync(file, 'utf8'), file);
@@ -213,6 +214,17 @@ test('where a floor permits a call with any arguments the rule has no condition,
   assert.equal(selkie(['run', '-p', policy, program, 'mprotect']).status, 42);
   assert.equal(selkie(['run', '-p', policy, program]).status, 0);
   assert.deepEqual(conditionsOf(rules, 'socket'), WANTED.socket);
+});
+
+test('what was never seen is not said any more when a later run shows it, whatever rules people changed', () => {
+  const first = record(['--args', program]);
+  const later = record(['--args', '--merge', program, 'mprotect'], {}, first.policy, 7);
+  assert.match(later.text, /- mprotect # no condition: @glibc permits it with any arguments\n/);
+  const other = record(['--args', '--no-floor', program]);
+  writeFileSync(other.policy, other.text.replace('prot within [PROT_READ, PROT_WRITE', 'prot within [PROT_WRITE'));
+  const merged = record(['--args', '--no-floor', '--merge', program, 'mprotect'], {}, other.policy, 7);
+  assert.doesNotMatch(merged.text.split('\nstart:')[0] ?? '', /never seen: PROT_WRITE\|PROT_EXEC\n {4}- mprotect/);
+  assert.match(merged.text, /- mprotect: prot within \[PROT_READ, PROT_WRITE, PROT_EXEC\] # seen/);
 });
 
 test('too many kinds of arguments: no condition, and all calls are counted', () => {
