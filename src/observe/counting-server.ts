@@ -1,6 +1,13 @@
-import { NOTIF_OFFSET_ARCH, NOTIF_OFFSET_IP, NOTIF_OFFSET_NR, NOTIF_OFFSET_PID } from '../kernel/abi.ts';
+import {
+  NOTIF_OFFSET_ARCH,
+  NOTIF_OFFSET_ARGS,
+  NOTIF_OFFSET_IP,
+  NOTIF_OFFSET_NR,
+  NOTIF_OFFSET_PID,
+} from '../kernel/abi.ts';
 import type { Listener } from '../kernel/notify.ts';
 import { abiOf, callKey } from './abi.ts';
+import type { SelectorsByKey } from './arguments.ts';
 import { FastLoop } from './fast-loop.ts';
 import { Installers, mayInstall } from './installers.ts';
 import { notifiedData } from './notified.ts';
@@ -20,9 +27,9 @@ export class CountingServer implements CallServer<Observed> {
   #listener: Listener | undefined;
   #fast: FastLoop | undefined;
 
-  /** `launcher`: see ReceiveOptions; `tell`: see Progress. */
-  constructor(launcher: string, tell: (progress: Progress) => void) {
-    this.#tally = new Tally(launcher);
+  /** `launcher`: see ReceiveOptions; `tell`: see Progress; `selectors`: see Tally. */
+  constructor(launcher: string, tell: (progress: Progress) => void, selectors?: SelectorsByKey) {
+    this.#tally = new Tally(launcher, selectors);
     this.#progress = new ProgressTeller(this.#tally, tell);
   }
 
@@ -49,7 +56,8 @@ export class CountingServer implements CallServer<Observed> {
     const token = call.getUint32(NOTIF_OFFSET_ARCH, true);
     if (mayInstall(callKey(abiOf(token, nr) ?? 'x86_64', nr))) this.#installers.see(tid, notifiedData(call).data);
     const ip = () => call.getBigUint64(NOTIF_OFFSET_IP, true);
-    if (this.#tally.add(tid, nr, token, ip)) this.#listener?.continue(call);
+    const argument = (index: number) => call.getBigUint64(NOTIF_OFFSET_ARGS + 8 * index, true);
+    if (this.#tally.add(tid, nr, token, ip, argument)) this.#listener?.continue(call);
     else this.#listener?.answer(0n, ENOSYS, call);
   }
 

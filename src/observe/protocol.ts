@@ -14,6 +14,12 @@ export interface ReceiveOptions {
   readonly launcher: string;
 }
 
+/** Of the worker of a recording. */
+export interface CountingOptions extends ReceiveOptions {
+  /** Whether calls are told apart by their selector arguments. */
+  readonly args: boolean;
+}
+
 /** What a recording saw; also of one that was cut short. */
 export interface Observed {
   readonly calls: number;

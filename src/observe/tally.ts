@@ -1,6 +1,7 @@
 import type { ArchName } from '../facts/arches.ts';
 import { findMapping } from '../kernel/process.ts';
 import { abiOf, callKey, effectOf, type ObservedArch } from './abi.ts';
+import { ArgumentTally, type SelectorsByKey } from './arguments.ts';
 import { type Boundary, type BoundaryKind, type CallPlace, findBoundary, MARK_NR } from './boundary.ts';
 import { type FastCounts, type FastLoop, fastCount, makeKnown, newFastCounts } from './fast-loop.ts';
 import { mayInstall } from './installers.ts';
@@ -22,10 +23,15 @@ export interface CallCount {
   /** The file that holds it, and where in that file; absent where the kernel does not say. */
   readonly module?: string;
   readonly offset?: bigint;
+  /** Of its selectors, in their order (facts/selectors.ts); absent: it has none, or they are not known. */
+  readonly values?: readonly bigint[];
 }
 
 /** What one executable called, by `callKey`. */
-type Counts = { readonly [K in Phase]: Map<number, CallCount> } & { readonly fast: FastCounts };
+type Counts = { readonly [K in Phase]: Map<number, CallCount> } & {
+  readonly fast: FastCounts;
+  readonly tuples: { readonly [K in Phase]: ArgumentTally<CallCount> };
+};
 
 /** A line of the result. */
 export interface ExecutableCall extends CallCount {
@@ -39,7 +45,13 @@ export interface ExecutableCall extends CallCount {
 
 export class Tally {
   readonly #launcher: string;
-  readonly #tasks = new Tasks<Counts>(() => ({ start: new Map(), program: new Map(), fast: newFastCounts() }));
+  readonly #selectors: SelectorsByKey | undefined;
+  readonly #tasks = new Tasks<Counts>(() => ({
+    start: new Map(),
+    program: new Map(),
+    fast: newFastCounts(),
+    tuples: { start: new ArgumentTally(), program: new ArgumentTally() },
+  }));
   #boundary: Boundary | undefined;
   #firstImage: Image<Counts> | undefined;
   #isStarting = true;
@@ -48,9 +60,13 @@ export class Tally {
   /** Where machine code serves what is known: told here which calls those are. */
   fastLoop: FastLoop | undefined;
 
-  /** `launcher` is how the kernel prints the path of the executable that starts the target: its calls are not the target's. */
-  constructor(launcher: string) {
+  /**
+   * @param launcher - how the kernel prints the path of the executable that starts the target: its calls are not the target's
+   * @param selectors - absent: calls are not told apart by their arguments
+   */
+  constructor(launcher: string, selectors?: SelectorsByKey) {
     this.#launcher = launcher;
+    this.#selectors = selectors;
   }
 
   /** All calls of the target so far, the one by which it was started included. */
@@ -68,9 +84,10 @@ export class Tally {
    *
    * @param token - AUDIT_ARCH_*, unsigned
    * @param ip - gives the instruction pointer; asked for seldom, as a bigint costs
+   * @param argument - gives an argument as filters see it
    * @returns false for our own mark, which must be answered with an error instead of being let through
    */
-  add(tid: number, nr: number, token: number, ip: () => bigint): boolean {
+  add(tid: number, nr: number, token: number, ip: () => bigint, argument: (index: number) => bigint): boolean {
     const arch = abiOf(token, nr);
     if (arch === undefined) return true;
     const image = this.#tasks.imageOf(tid);
@@ -82,10 +99,14 @@ export class Tally {
       if (seen === 'launch') return true;
       phase = seen;
     }
-    const known = image.content[phase].get(key);
+    const tuples = image.content.tuples[phase];
+    const selectors = this.#selectors?.(key, arch, nr);
+    const values = selectors && tuples.valuesOf(key, selectors, argument);
+    const known = values === undefined ? image.content[phase].get(key) : tuples.get(key, values);
     if (known !== undefined) known.count += 1;
-    else this.#addKind(image, phase, key, { arch, nr, count: 1, ...site(tid, ip()) });
+    else this.#addKind(image, phase, key, { arch, nr, count: 1, ...site(tid, ip()), ...(values && { values }) });
     if (this.#apply(tid, key)) this.fastLoop?.forgetTasks();
+    else if (values !== undefined) return true;
     else if (arch === 'x86_64' && !mayInstall(key)) this.#teach(tid, nr, image);
     return true;
   }
@@ -93,14 +114,15 @@ export class Tally {
   /** Everything counted so far. */
   results(): readonly ExecutableCall[] {
     return this.#tasks.images().flatMap(({ path, content }) =>
-      (['start', 'program'] as const).flatMap((phase) =>
-        [...content[phase].values()].map((call) => ({
+      (['start', 'program'] as const).flatMap((phase) => [
+        ...[...content[phase].values()].map((call) => ({
           exe: path,
           phase,
           ...call,
           count: call.count + (phase === 'program' && call.arch === 'x86_64' ? fastCount(content.fast, call.nr) : 0),
         })),
-      ),
+        ...content.tuples[phase].calls().map((call) => ({ exe: path, phase, ...call })),
+      ]),
     );
   }
 
@@ -117,7 +139,8 @@ export class Tally {
   }
 
   #addKind({ path, content }: Image<Counts>, phase: Phase, key: number, call: CallCount): void {
-    content[phase].set(key, call);
+    if (call.values === undefined) content[phase].set(key, call);
+    else content.tuples[phase].set(key, call.values, call);
     this.#fresh.push({ exe: path, phase, ...call });
   }
 

@@ -6,6 +6,7 @@ import { ProcessMemory, readMemory } from '../kernel/process.ts';
 import { isCode32, numberIn, pointerIn, TracedTree } from '../kernel/traced-tree.ts';
 import { ARGUMENTS, RBX, RDI } from '../kernel/tracee.ts';
 import { abiOf, callKey } from './abi.ts';
+import type { SelectorsByKey } from './arguments.ts';
 import { Installers, mayInstall } from './installers.ts';
 import { ProgressTeller } from './progress.ts';
 import type { Observed, Progress } from './protocol.ts';
@@ -39,9 +40,9 @@ export class TraceLoop {
   readonly #installers = new Installers();
   #hasCall = false;
 
-  /** `launcher`: see ReceiveOptions; `tell`: see Progress. */
-  constructor(launcher: string, tell: (progress: Progress) => void) {
-    this.#tally = new Tally(launcher);
+  /** `launcher`: see ReceiveOptions; `tell`: see Progress; `selectors`: see Tally. */
+  constructor(launcher: string, tell: (progress: Progress) => void, selectors?: SelectorsByKey) {
+    this.#tally = new Tally(launcher, selectors);
     this.#progress = new ProgressTeller(this.#tally, tell);
   }
 
@@ -84,7 +85,8 @@ export class TraceLoop {
     const key = callKey(abiOf(token, nr) ?? 'x86_64', nr);
     if (mayInstall(key)) this.#installers.see(tid, dataIn(registers, token));
     // Our own mark is a call that no kernel has: it fails as it shall.
-    this.#tally.add(tid, nr, token, () => pointerIn(registers));
+    const argument = (index: number) => dataIn(registers, token).args[index] ?? 0n;
+    this.#tally.add(tid, nr, token, () => pointerIn(registers), argument);
     if (isForeign) this.#tree.skipCall(tid, ENOSYS);
     else this.#keepTraced(tid, registers, key);
   }

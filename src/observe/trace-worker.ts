@@ -1,14 +1,16 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { sendByte } from '../kernel/spawn.ts';
-import type { Observed, Progress, ReceiveMessage, ReceiveOptions } from './protocol.ts';
+import type { CountingOptions, Observed, Progress, ReceiveMessage } from './protocol.ts';
 import { HiddenCalls, TraceLoop } from './trace-loop.ts';
 
 /** The worker thread of a recording by ptrace: it is the tracer. Its end, if it comes too early, is that of the traced processes. */
 
 const EBUSY = 16;
-const { socket, launcher } = workerData as ReceiveOptions;
+const { socket, launcher, args } = workerData as CountingOptions;
+// The tables of names are of use for arguments alone.
+const selectors = args ? (await import('./selectors-by-key.ts')).selectorsByKey : undefined;
 const post = (message: ReceiveMessage<Observed, Progress>): void => parentPort?.postMessage(message);
-const loop = new TraceLoop(launcher, (event) => post({ kind: 'event', event }));
+const loop = new TraceLoop(launcher, (event) => post({ kind: 'event', event }), selectors);
 
 function trace(pid: number): void {
   const attached = loop.attach(pid);

@@ -10,7 +10,7 @@ import { type EntryPoint, entryPointOfCommand } from './entry-point.ts';
 import type { Observed } from './protocol.ts';
 import { type ExitStatus, execFailure, exitStatusOf, type Supervised } from './session.ts';
 import type { ExecutableCall } from './tally.ts';
-import { Tracer } from './tracer.ts';
+import { openTracer, type Tracer } from './tracer.ts';
 
 /** A command that is observed by eBPF: it is our child, nothing of it waits for us, and it goes on where we end. */
 
@@ -29,17 +29,19 @@ const WAITER_NAME = 'selkie-waiter';
  * SIGINT or SIGTERM.
  *
  * @param descriptors - those of ours that the command shall have
+ * @param args - whether calls are told apart by their selector arguments
  * @throws {UnsupportedError} no eBPF here; nothing was started
  * @throws {CommandError} as superviseCommand
  */
 export async function traceCommand(
   command: readonly string[],
   descriptors: readonly number[],
+  args: boolean,
   onProgress: (calls: number) => void,
 ): Promise<Supervised<Observed>> {
   const [word = ''] = command;
   const path = findExecutable(word);
-  const tracer = new Tracer();
+  const tracer = await openTracer(args);
   const [ours, theirs] = socketPair();
   try {
     const pid = startWaiter({ path, argv: command }, theirs, descriptors);

@@ -2,7 +2,7 @@ import { SelkieError, UsageError } from '../base/errors.ts';
 import { type Cgroup, cgroupExists, cgroupsBelow, processesIn } from '../kernel/cgroups.ts';
 import type { Observed } from './protocol.ts';
 import type { Supervised } from './session.ts';
-import { Tracer } from './tracer.ts';
+import { openTracer, type Tracer } from './tracer.ts';
 
 /** Processes that run already, observed by eBPF: they are not disturbed, neither when that begins nor when it ends. */
 
@@ -16,12 +16,13 @@ export type Running = { readonly pid: number; readonly children: boolean } | { r
  * Counts the system calls of processes and their threads until SIGINT or SIGTERM, or until the process is gone, or the cgroup is removed:
  * into an empty one others may still come.
  *
+ * @param args - see traceCommand
  * @throws {UnsupportedError} no eBPF here
  * @throws {UsageError} `no_process`
  * @throws {SelkieError} `nothing_seen`
  */
-export async function traceRunning(running: Running): Promise<Supervised<Observed>> {
-  const tracer = new Tracer('cgroup' in running ? running.cgroup : undefined);
+export async function traceRunning(running: Running, args: boolean): Promise<Supervised<Observed>> {
+  const tracer = await openTracer(args, 'cgroup' in running ? running.cgroup : undefined);
   let isAsked = false;
   const stop = () => {
     isAsked = true;

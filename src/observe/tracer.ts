@@ -23,6 +23,7 @@ import { closeDescriptor } from '../kernel/descriptors.ts';
 import { executableOf } from '../kernel/process.ts';
 import type { EntryPoint } from './entry-point.ts';
 import type { ExecutableCall } from './tally.ts';
+import type { ArgumentTracer } from './traced-arguments.ts';
 import { TracedCalls } from './traced-calls.ts';
 
 /** eBPF programs on the tracepoints of system calls, while it is open: what the processes call that it is told to observe. */
@@ -56,14 +57,16 @@ export class Tracer {
   #entryProgram: number | undefined;
   #uprobe: number | undefined;
   #news = { images: 0n, kinds: 0n };
+  #arguments: ArgumentTracer | undefined;
 
   /**
    * Loads and attaches the programs.
    *
+   * @param Arguments - tells calls apart by their arguments; absent: nothing does
    * @param scope - observe the processes that come into this cgroup; those inside are to be named by observeRunning
    * @throws {UnsupportedError} no rights, no BTF, or a kernel before 5.12; {SyscallError}
    */
-  constructor(scope?: CgroupScope) {
+  constructor(Arguments: typeof ArgumentTracer | undefined, scope: CgroupScope | undefined) {
     try {
       const map = (shape: MapShape) => this.#keep(createMap(shape));
       this.#maps = {
@@ -74,7 +77,7 @@ export class Tracer {
         globals: map(SHAPES.globals),
         scratch: map(SHAPES.scratch),
       };
-      this.#attach(scope);
+      this.#attach(Arguments, scope);
     } catch (error) {
       this.close();
       throw error;
@@ -132,7 +135,10 @@ export class Tracer {
     // An image has its number a moment before it is in the map.
     if (news.images > this.#imagesRead) this.#readImages();
     this.#news = news;
-    return this.#calls.update(readMap(this.#maps.counts, SHAPES.counts, this.#room.counts));
+    const calls = this.#calls.update(readMap(this.#maps.counts, SHAPES.counts, this.#room.counts));
+    // After them: each call has its arguments counted first.
+    if (this.#arguments) this.#calls.updateArguments(this.#arguments.read());
+    return calls;
   }
 
   /** What `read` has read. */
@@ -155,8 +161,9 @@ export class Tracer {
     return new SelkieError('incomplete', `${problem}: record less, or with --backend notify`);
   }
 
-  #attach(scope: CgroupScope | undefined): void {
+  #attach(Arguments: typeof ArgumentTracer | undefined, scope: CgroupScope | undefined): void {
     const btf = readBtf();
+    if (Arguments) this.#arguments = new Arguments(btf, this.#maps.processes, (fd) => this.#keep(fd));
     for (const [name, code] of tracingPrograms(btf, this.#maps, scope)) {
       const program = this.#keep(loadProgram({ name, code, tracepoint: btf.typedef(`btf_trace_${name}`) }));
       this.#keep(attachTracepoint(program, name));
@@ -206,6 +213,11 @@ function keyOf(pid: number): Buffer {
   const key = Buffer.alloc(4);
   key.writeUInt32LE(pid);
   return key;
+}
+
+/** Opens one, with the tables that arguments need. @throws as its constructor */
+export async function openTracer(args: boolean, scope?: CgroupScope): Promise<Tracer> {
+  return new Tracer(args ? (await import('./traced-arguments.ts')).ArgumentTracer : undefined, scope);
 }
 
 function readBtf(): Btf {

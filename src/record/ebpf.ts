@@ -11,12 +11,12 @@ import type { Observation, ObserveOptions } from './notify.ts';
  * @throws as traceCommand and traceRunning
  */
 export async function traceAndObserve(options: ObserveOptions): Promise<Observation> {
-  const { command, descriptors = inheritedDescriptors(), onProgress, running } = options;
+  const { command, descriptors = inheritedDescriptors(), onProgress, running, args = false } = options;
   if (running !== undefined) {
-    const { observed, ...rest } = await traceRunning(running);
+    const { observed, ...rest } = await traceRunning(running, args);
     return { ...observed, ...rest };
   }
-  const { observed, status, path, error } = await traceCommand(command, descriptors, (calls) =>
+  const { observed, status, path, error } = await traceCommand(command, descriptors, args, (calls) =>
     onProgress?.({ calls, fresh: [] }),
   );
   return { ...observed, status, path, error };

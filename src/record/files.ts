@@ -33,6 +33,8 @@ export interface RecordOptions {
   readonly running?: Running;
   /** Keep only what this executable calls. */
   readonly exe?: string;
+  /** See ObserveOptions. */
+  readonly args?: boolean;
 }
 
 /**
@@ -70,7 +72,7 @@ async function recordAgain(options: RecordOptions, earlier: WrittenRecording): P
 }
 
 async function recordOnce(
-  { command, floor, onProgress, backend = 'auto', running, descriptors, exe }: RecordOptions,
+  { command, floor, onProgress, backend = 'auto', running, descriptors, exe, args = false }: RecordOptions,
   files: Files,
   earlier: Results | undefined,
 ): Promise<WrittenRecording> {
@@ -90,7 +92,14 @@ async function recordOnce(
   try {
     // What reads and writes policies is loaded while the command runs.
     const [recording] = await Promise.all([
-      record({ command, backend, onProgress: see, ...(running && { running }), ...(descriptors && { descriptors }) }),
+      record({
+        command,
+        backend,
+        args,
+        onProgress: see,
+        ...(running && { running }),
+        ...(descriptors && { descriptors }),
+      }),
       results(),
     ]);
     const joined = await write({ ...recording, isWhole: recording.error === undefined });

@@ -11,6 +11,8 @@ export interface ObserveOptions {
   readonly command: readonly string[];
   /** Those of ours that the command shall have; absent: see SuperviseOptions. */
   readonly descriptors?: readonly number[];
+  /** Tell calls apart by their selector arguments (facts/selectors.ts). */
+  readonly args?: boolean;
   /** Called meanwhile; see Progress. */
   readonly onProgress?: (progress: Progress) => void;
   /** Instead of running the command, which only names it: what runs already. Needs eBPF. */
@@ -33,10 +35,16 @@ export const NOTHING: Observed = { calls: 0, boundary: 'exec', results: [], isSy
  *
  * @throws as superviseCommand
  */
-export async function observeCommand({ command, descriptors, onProgress }: ObserveOptions): Promise<Observation> {
+export async function observeCommand({
+  command,
+  descriptors,
+  onProgress,
+  args = false,
+}: ObserveOptions): Promise<Observation> {
   const supervised = await superviseCommand<Observed, Progress>({
     command,
     worker: 'record',
+    workerOptions: { args },
     purpose: 'record',
     nothing: NOTHING,
     ...(descriptors ? { descriptors } : {}),

@@ -10,10 +10,16 @@ import { NOTHING, type Observation, type ObserveOptions } from './notify.ts';
  *
  * @throws as superviseCommand; {UnsupportedError} we may not trace, or an outer filter hides all calls
  */
-export async function traceByPtrace({ command, descriptors, onProgress }: ObserveOptions): Promise<Observation> {
+export async function traceByPtrace({
+  command,
+  descriptors,
+  onProgress,
+  args = false,
+}: ObserveOptions): Promise<Observation> {
   const supervised = await superviseCommand<Observed, Progress>({
     command,
     worker: 'trace',
+    workerOptions: { args },
     filter: traceAllFilter(),
     isTraced: true,
     purpose: 'record',

@@ -40,6 +40,7 @@ interface Options {
   readonly exe?: string;
   readonly cgroup?: string;
   readonly container?: string;
+  readonly args?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -53,6 +54,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
     .option('--force', 'replace files that exist')
     .option('--import', 'read logs of strace, audit, perf trace or bpftrace instead of running a command')
     .option('--format <name>', 'with --import: strace, audit, perf or bpftrace (default: auto, by content)')
+    .option('--args', 'rules with conditions: only arguments like those that were seen (docs/arguments.md)')
     .option('--exe <name>', 'keep only what this executable calls, by its path or the last part of it')
     .option('--runs <n>', 'run the command n times')
     .option(
@@ -95,11 +97,12 @@ async function progressLines(file: string): Promise<ProgressLines> {
 }
 
 async function recordOptions(command: readonly string[], options: Options): Promise<RecordOptions> {
-  const { output, merge, force, floor, backend, exe } = options;
+  const { output, merge, force, floor, backend, exe, args = false } = options;
   const existing = force ? 'force' : merge ? 'merge' : undefined;
   return {
     ...(await target(command, options)),
     floor,
+    args,
     backend: parseBackend(backend),
     rounds: await roundsOf(options),
     ...(output === undefined ? {} : { output }),
@@ -166,6 +169,10 @@ async function permittedOf({ start, ...program }: Policy): Promise<{ permitted: 
   };
 }
 
+/** Names of what permittedLines lists, without conditions and ABIs. */
+const callsIn = (lines: readonly string[]): ReadonlySet<string> =>
+  new Set(lines.map((line) => line.replace(/(?:: | \().*$/, '')));
+
 async function summary(written: WrittenRecording): Promise<object> {
   const { recording, policy, policyFile, evidenceFile, floor, added } = written;
   const { permitted, start } = await permittedOf(policy);
@@ -188,6 +195,19 @@ async function summary(written: WrittenRecording): Promise<object> {
   };
 }
 
+/** With --args: which calls have conditions, and which have none though their arguments were seen. */
+function conditionLines({ policy, evidence }: WrittenRecording): readonly string[] {
+  const seen = evidence.flatMap(({ condition, phase, syscall = '' }) =>
+    condition !== null && phase === 'program' ? [syscall] : [],
+  );
+  if (seen.length === 0) return [];
+  const rules = policy.syscalls.filter(({ condition }) => condition !== undefined);
+  const closed = new Set(rules.flatMap(({ call }) => (call.kind === 'name' ? [call.name] : [])));
+  const open = [...new Set(seen)].filter((name) => !closed.has(name)).sort();
+  const rest = open.length === 0 ? '' : `; any arguments, as the policy says why: ${open.join(' ')}`;
+  return [`  conditions on the arguments of ${closed.size} ${closed.size === 1 ? 'call' : 'calls'}${rest}`];
+}
+
 async function judge({ policy, evidence, history }: WrittenRecording): Promise<Completeness | null> {
   const { completenessOf } = await import('../../record/completeness.ts');
   return history ? completenessOf(policy, evidence, history) : null;
@@ -197,7 +217,8 @@ async function describe(written: WrittenRecording, isOneProgram: boolean): Promi
   const { recording, policy, policyFile, floor, added } = written;
   const { permitted, start } = await permittedOf(policy);
   const recorded = programNames(written);
-  const more = permitted.length - permitted.filter((name) => recorded.has(name)).length;
+  const calls = callsIn(permitted);
+  const more = [...calls].filter((name) => !recorded.has(name)).length;
   const runtime = floor ? `, ${floor.runtime}` : '';
   const lines = [`recorded ${recorded.size} syscalls (${recording.calls} calls${runtime}) → ${policyFile}`];
   if (floor) {
@@ -207,7 +228,8 @@ async function describe(written: WrittenRecording, isOneProgram: boolean): Promi
   if (recording.backend === 'ptrace') lines.push(`  by ptrace: ${recording.why}`);
   lines.push(...recording.unseen.map((what) => `  not seen: ${what}`));
   if (added.length > 0) lines.push(`  new in this run: ${added.join(' ')}`);
-  lines.push(`  ${permitted.length} permitted in all; start-up needs ${start.length}, which seal leaves out`);
+  lines.push(`  ${calls.size} permitted in all; start-up needs ${callsIn(start).size}, which seal leaves out`);
+  lines.push(...conditionLines(written));
   const completeness = await judge(written);
   if (completeness) lines.push(...completenessLines(completeness));
   if (policy.syscalls.length > 0 && isOneProgram) lines.push(`  next: selkie seal -p ${policyFile} ${recording.path}`);
