@@ -17,6 +17,7 @@ await build({
   entryPoints: {
     cli: `${root}src/cli/main.ts`,
     worker: `${root}src/observe/worker.ts`,
+    'trace-worker': `${root}src/observe/trace-worker.ts`,
     'explain-worker': `${root}src/explain/worker.ts`,
     'lift-worker': `${root}src/lift/worker.ts`,
   },

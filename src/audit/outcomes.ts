@@ -54,6 +54,9 @@ export function kills(action: number): boolean {
   return denies(action) && kindOf(action) !== SECCOMP_RET_ERRNO && kindOf(action) !== SECCOMP_RET_TRAP;
 }
 
+/** As many actions are gone through in the time of a step of work. */
+const ACTIONS_A_STEP = 16;
+
 /** What diagrams of actions lead to. */
 export class Outcomes {
   readonly #space: Diagrams;
@@ -74,11 +77,18 @@ export class Outcomes {
   }
 
   all(node: Node, holds: (action: number) => boolean): boolean {
-    return this.of(node).every(holds);
+    return this.#counted(node).every(holds);
   }
 
   some(node: Node, holds: (action: number) => boolean): boolean {
-    return this.of(node).some(holds);
+    return this.#counted(node).some(holds);
+  }
+
+  /** Actions that are gone through are work: there can be 10^5 of them. */
+  #counted(node: Node): readonly number[] {
+    const actions = this.of(node);
+    this.#space.count(actions.length / ACTIONS_A_STEP);
+    return actions;
   }
 
   /** Where the action is one of these. */

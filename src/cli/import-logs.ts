@@ -12,12 +12,15 @@ interface Options {
   readonly floor: boolean;
   readonly format?: string;
   readonly exe?: string;
+  readonly args?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
 
 /** Imports logs, says what was found and what they cannot contain; exits 0. @throws {UsageError} `bad_usage`, as importToFiles */
 export function importLogs(logs: readonly string[], options: Options): number {
+  if (options.args)
+    throw new UsageError('bad_usage', 'Cannot take arguments from logs: leave --args out, or record the command');
   const existing = options.force ? 'force' : options.merge ? 'merge' : undefined;
   const written = importToFiles({
     logs,

@@ -5,8 +5,9 @@ import { CannotTellError } from '../decision/cannot-tell.ts';
 import { Diagrams, type Limits, type Node } from '../decision/diagrams.ts';
 import { diagramOfPolicy } from '../decision/from-policy.ts';
 import { diagramOfProgram } from '../decision/from-program.ts';
+import type { ArchName } from '../facts/arches.ts';
 import { syscallName } from '../facts/syscalls.ts';
-import type { ResolvedCondition, ResolvedPolicy } from '../policy/resolved.ts';
+import type { ResolvedCalls, ResolvedCondition, ResolvedPolicy } from '../policy/resolved.ts';
 import { layOut } from './layout.ts';
 import { lowerDiagram } from './lower.ts';
 import { type CallCounts, weightsBy } from './weights.ts';
@@ -45,14 +46,17 @@ export function compile(policy: ResolvedPolicy, options: CompileOptions = {}): P
 
 /** Names the call whose rules have the most tests: the first place to look. */
 function refuse(policy: ResolvedPolicy, cause: CannotTellError): never {
-  const calls = policy.arches.flatMap(({ arch, calls }) => [...calls].map(([nr, rules]) => ({ arch, nr, rules })));
+  const named = (calls: ResolvedCalls['calls'], arch?: ArchName) =>
+    [...calls].map(([nr, rules]) => ({ name: (arch && syscallName(arch, nr)) ?? `syscall(${nr})`, rules }));
+  const calls = policy.arches.flatMap(({ arch, calls }) => named(calls, arch));
+  if (policy.other) calls.push(...named(policy.other.calls));
   const sized = calls.map((call) => ({
     ...call,
     tests: sum(call.rules.map(({ condition }) => countTests(condition))),
   }));
   const most = sized.reduce((best, each) => (each.tests > best.tests ? each : best), sized[0] as (typeof sized)[0]);
-  const { arch, nr, rules, tests } = most;
-  const what = `the conditions of ${syscallName(arch, nr) ?? `syscall(${nr})`} (${tests} comparisons)`;
+  const { name, rules, tests } = most;
+  const what = `the conditions of ${name} (${tests} comparisons)`;
   const problem = `${what} are too intricate for an exact filter: use fewer, or test fewer bits of fewer arguments`;
   const place = rules.find(({ condition }) => condition)?.rule.place;
   throw new PolicyError('too_complex', problem, place, { cause });

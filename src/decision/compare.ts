@@ -6,7 +6,7 @@ import { canonical, permitted } from './actions.ts';
 import { type Diagrams, FALSE, type Node, TRUE } from './diagrams.ts';
 import { type Interval, intervalsOf } from './intervals.ts';
 import { wordsOf } from './lift/condition.ts';
-import { answeringProbe, PROBE_ANSWERS } from './probe.ts';
+import { answeringProbe, PROBE_ANSWERS, probeCall } from './probe.ts';
 import { swapWords } from './swap-words.ts';
 import { evaluate, findCall } from './witness.ts';
 import { RANK_ARCH, RANK_NR } from './words.ts';
@@ -42,8 +42,16 @@ export type Pair = readonly [left: Node, right: Node];
 export function comparable(space: Diagrams, left: Node, right: Node): Pair {
   const pair: Pair = [canonical(space, left), canonical(space, right)];
   const answers = PROBE_ANSWERS.map((action) => space.leaf(action));
-  if (!pair.some((node) => space.reachable(node).some((leaf) => answers.includes(leaf)))) return pair;
-  return [answeringProbe(space, pair[0], ARCH_NAMES), answeringProbe(space, pair[1], ARCH_NAMES)];
+  const answered = ARCH_NAMES.filter((arch) => {
+    const call = probeCall(arch);
+    return call && pair.some((node) => answers.includes(evaluate(space, node, call)));
+  });
+  return [answeringProbe(space, pair[0], answered), answeringProbe(space, pair[1], answered)];
+}
+
+/** The calls that they treat differently, as a boolean diagram. */
+export function differing(space: Diagrams, [left, right]: Pair): Node {
+  return space.combine(left, right, (a, b) => (a === b ? FALSE : TRUE));
 }
 
 /** Whether the right one permits all that the left one permits. */
@@ -88,13 +96,14 @@ function ofToken(space: Diagrams, token: number, pair: Pair): Difference[] {
     const middle = X32_SYSCALL_BIT;
     const isSplit = token === ARCHES.x32.token && first < middle && last >= middle;
     const parts = isSplit ? [[first, middle - 1] as const, [middle, last] as const] : [[first, last] as const];
-    return parts.flatMap(([from, to]) => ofNumbers(space, archOf(token, from), from, to, nodes));
+    return parts.flatMap(([from, to]) => ofNumbers(space, archOf(token, from) as ArchName, from, to, nodes));
   });
 }
 
-function archOf(token: number, nr: number): ArchName {
+/** The ABI of a call; undefined: none that we know. */
+export function archOf(token: number, nr: number): ArchName | undefined {
   if (token === ARCHES.x32.token) return nr >= X32_SYSCALL_BIT ? 'x32' : 'x86_64';
-  return ARCH_NAMES.find((arch) => ARCHES[arch].token === token) as ArchName;
+  return ARCH_NAMES.find((arch) => ARCHES[arch].token === token);
 }
 
 function ofNumbers(space: Diagrams, arch: ArchName, first: number, last: number, nodes: Pair): Difference[] {
@@ -115,8 +124,7 @@ function ofNumbers(space: Diagrams, arch: ArchName, first: number, last: number,
 }
 
 function ofStrangers(space: Diagrams, token: number, pair: Pair): Difference {
-  const differs = space.combine(pair[0], pair[1], (a, b) => (a === b ? FALSE : TRUE));
-  const example = findCall(space, differs, undefined, { arch: token }) as SeccompData;
+  const example = findCall(space, differing(space, pair), undefined, { arch: token }) as SeccompData;
   const [left, right] = pair.map((node) => space.action(evaluate(space, node, example))) as [number, number];
   return {
     arch: undefined,

@@ -94,7 +94,7 @@ function callText({ arch, first, last, name, condition, isExact }: Difference): 
   if (arch === undefined) return 'calls of other architectures';
   const call = name ?? numbersText(arch, first, last);
   if (condition) return `${call}: ${printCondition(condition)}`;
-  return isExact ? call : `${call} under conditions on its arguments`;
+  return isExact ? call : `${call} with some arguments`;
 }
 
 /** A short stretch of numbers is told by its names. */

@@ -1,8 +1,10 @@
 import { highHalf, lowHalf } from '../base/u64.ts';
 import { ARCHES, NO_CALL, X32_SYSCALL_BIT } from '../facts/arches.ts';
 import { PROBE_ERRNO, SERVICE_PROBE_ERRNO } from '../facts/seccomp.ts';
+import { rangeAt } from '../policy/ranges.ts';
 import type {
   ResolvedArch,
+  ResolvedCalls,
   ResolvedCondition,
   ResolvedPolicy,
   ResolvedRule,
@@ -34,6 +36,16 @@ export function diagramOfPolicy(space: Diagrams, policy: ResolvedPolicy, { probe
     : meaning;
 }
 
+/** The numbers of a section, and what those get that no rule names: up to `above`, and beyond. */
+interface Numbering {
+  readonly first: number;
+  readonly last: number;
+  readonly littleEndian: boolean;
+  readonly elsewhere: Node;
+  readonly newer: Node;
+  readonly above: number;
+}
+
 class PolicyReader {
   readonly #space: Diagrams;
   readonly #policy: ResolvedPolicy;
@@ -50,15 +62,16 @@ class PolicyReader {
 
   run(): Node {
     const tokens = [...new Set(this.#policy.arches.map(({ arch }) => ARCHES[arch].token))].sort((a, b) => a - b);
-    const intervals: Interval[] = [{ from: 0, node: this.#badArch }];
+    const elsewhere = diagramOfIntervals(this.#space, RANK_NR, this.#other(0, LAST));
+    const intervals: Interval[] = [{ from: 0, node: elsewhere }];
     for (const token of tokens) {
       push(intervals, { from: token, node: this.#token(token) });
-      if (token < LAST) push(intervals, { from: token + 1, node: this.#badArch });
+      if (token < LAST) push(intervals, { from: token + 1, node: elsewhere });
     }
     return diagramOfIntervals(this.#space, RANK_ARCH, intervals);
   }
 
-  /** x86_64 and x32 share a token: the half of the numbers whose ABI is not listed gets bad_arch, but for -1 if x86_64 has rules for it. */
+  /** x86_64 and x32 share a token: the half of the numbers whose ABI is not listed is `other`, but for -1 if x86_64 has rules for it. */
   #token(token: number): Node {
     const arches = this.#policy.arches.filter(({ arch }) => ARCHES[arch].token === token);
     const [only] = arches;
@@ -67,7 +80,8 @@ class PolicyReader {
     const intervals: Interval[] = [];
     for (const from of [0, X32_SYSCALL_BIT]) {
       const arch = arches.find(({ arch }) => ARCHES[arch].numberOffset === from);
-      for (const interval of arch ? this.#numbers(arch) : [{ from, node: this.#badArch }]) push(intervals, interval);
+      const to = from === 0 ? X32_SYSCALL_BIT - 1 : LAST;
+      for (const interval of arch ? this.#numbers(arch) : this.#other(from, to)) push(intervals, interval);
     }
     const ofNoCall = only?.arch === 'x86_64' ? only.calls.get(NO_CALL) : undefined;
     if (only && ofNoCall)
@@ -80,15 +94,34 @@ class PolicyReader {
     const elsewhere = this.#space.leaf(arch.default);
     const { unknown } = arch;
     const newer = unknown ? this.#space.leaf(unknown.action) : elsewhere;
-    const otherwise = (nr: number): Node => (unknown && nr > unknown.above ? newer : elsewhere);
     const last = arch.arch === 'x86_64' ? X32_SYSCALL_BIT - 1 : LAST;
+    return this.#intervals(arch, { first, last, littleEndian, elsewhere, newer, above: unknown?.above ?? LAST });
+  }
+
+  /** What calls get that are of no ABI listed. */
+  #other(first: number, last: number): Interval[] {
+    const { other } = this.#policy;
+    if (!other) return [{ from: first, node: this.#badArch }];
+    const { littleEndian } = other;
+    const elsewhere = this.#badArch;
+    return this.#intervals(other, { first, last, littleEndian, elsewhere, newer: elsewhere, above: LAST });
+  }
+
+  #intervals(own: ResolvedCalls, { first, last, littleEndian, elsewhere, newer, above }: Numbering): Interval[] {
+    const ranges = own.ranges ?? [];
+    const otherwise = (nr: number): Node => {
+      const range = rangeAt(ranges, nr);
+      return range ? this.#space.leaf(range.rule.action) : nr > above ? newer : elsewhere;
+    };
     const calls = new Map<number, Node>();
-    for (const [nr, rules] of arch.calls) calls.set(nr, this.#rules(rules, elsewhere, littleEndian));
+    for (const [nr, rules] of own.calls) calls.set(nr, this.#rules(rules, elsewhere, littleEndian));
+    const nodeOf = (nr: number): Node => calls.get(nr) ?? otherwise(nr);
     const edges = new Set([...calls.keys()].flatMap((nr) => [nr, nr + 1]));
-    if (unknown) edges.add(unknown.above + 1);
-    const intervals: Interval[] = [{ from: first, node: otherwise(first) }];
+    for (const { from, to } of ranges) edges.add(from).add(to + 1);
+    edges.add(above + 1);
+    const intervals: Interval[] = [{ from: first, node: nodeOf(first) }];
     for (const from of [...edges].sort((a, b) => a - b))
-      if (from >= first && from <= last) push(intervals, { from, node: calls.get(from) ?? otherwise(from) });
+      if (from >= first && from <= last) push(intervals, { from, node: nodeOf(from) });
     return intervals;
   }
 

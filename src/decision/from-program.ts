@@ -5,6 +5,7 @@ import { CannotTellError } from './cannot-tell.ts';
 import { type Diagrams, FALSE, type Node, TRUE } from './diagrams.ts';
 import { A, liveRegisters } from './live-registers.ts';
 import { type Registers, SymbolicMachine } from './machine.ts';
+import { diagramOfValue } from './returned-value.ts';
 import type { Vector } from './vectors.ts';
 
 /**
@@ -14,7 +15,6 @@ import type { Vector } from './vectors.ts';
 
 /** Most pairs of an instruction and what its registers hold. */
 const MOST_STATES = 1 << 16;
-const MOST_RETURNS = 4096;
 
 /** An instruction with what the registers hold that matter from there on. */
 interface State {
@@ -29,7 +29,7 @@ interface State {
 
 /**
  * @param program - as the kernel's checker accepts it
- * @returns the diagram whose leaves are what the program returns
+ * @returns the diagram whose leaves are what the program returns, in the way of `diagramOfValue`
  * @throws {CannotTellError} when it takes more than the limits of the space
  */
 export function diagramOfProgram(space: Diagrams, program: Program): Node {
@@ -42,6 +42,7 @@ class Execution {
   readonly #machine: SymbolicMachine;
   readonly #live: readonly number[];
   readonly #states: Map<string, State>[];
+  readonly #values = new Map<Vector, Node>();
   #stateCount = 0;
 
   constructor(space: Diagrams, program: Program) {
@@ -91,27 +92,15 @@ class Execution {
 
   #returned(state: State, { code, k }: Instruction): Node {
     return (code & RETURN_SOURCE_MASK) === op.BPF_A
-      ? this.#leaves(this.#machine.register(state.registers, A))
+      ? this.#value(this.#machine.register(state.registers, A))
       : this.#space.leaf(k);
   }
 
-  /** The diagram of a value as leaves. */
-  #leaves(value: Vector): Node {
-    let count = 0;
-    const walk = (bit: number, sofar: number, where: Node): Node => {
-      if (bit < 0) {
-        count += 1;
-        if (count > MOST_RETURNS) throw new CannotTellError(`it returns more than ${MOST_RETURNS} different values`);
-        return this.#space.leaf(sofar);
-      }
-      const here = value.bits[bit] as Node;
-      const set = this.#space.and(where, here);
-      if (set === FALSE) return walk(bit - 1, sofar, where);
-      if (set === where) return walk(bit - 1, (sofar | (1 << bit)) >>> 0, where);
-      const high = walk(bit - 1, (sofar | (1 << bit)) >>> 0, set);
-      return this.#space.choose(here, high, walk(bit - 1, sofar, this.#space.and(where, this.#space.not(here))));
-    };
-    return walk(31, 0, TRUE);
+  #value(vector: Vector): Node {
+    const known = this.#values.get(vector);
+    const made = known ?? diagramOfValue(this.#space, this.#machine.vectors, vector);
+    this.#values.set(vector, made);
+    return made;
   }
 
   #jump(state: State, instruction: Instruction): void {
@@ -127,7 +116,8 @@ class Execution {
   }
 
   #continue(state: State, instruction: Instruction): void {
-    state.yes = this.#arrive(state.pc + 1, this.#machine.after(state.registers, instruction));
+    const live = this.#live[state.pc + 1] as number;
+    state.yes = this.#arrive(state.pc + 1, this.#machine.after(state.registers, instruction, live));
     state.condition = this.#machine.continues(state.registers, instruction) ?? TRUE;
     if (state.condition === TRUE) return;
     state.no = { ...state, result: this.#space.leaf(SECCOMP_RET_KILL_THREAD) };

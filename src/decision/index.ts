@@ -9,6 +9,7 @@
 export { canonical, canonicalAction, combineFilters, isPermitted, permitted } from './actions.ts';
 export { CannotTellError } from './cannot-tell.ts';
 export { comparable, type Difference, differences, isSubset, type Pair } from './compare.ts';
+export { type Comparison, compareStacks } from './compare-stacks.ts';
 export { Diagrams, FALSE, type Limits, type Node, TRUE } from './diagrams.ts';
 export { differenceLines } from './difference-text.ts';
 export { diagramOfPolicy, type PolicyMeaning } from './from-policy.ts';

@@ -24,7 +24,8 @@ function targets({ code, jt, jf, k }: Instruction, pc: number): readonly number[
   return (code & op.OPERATION_MASK) === op.BPF_JA ? [pc + 1 + k] : [pc + 1 + jt, pc + 1 + jf];
 }
 
-function written({ code, k }: Instruction): number {
+/** The registers that an instruction writes, as a set: one or none. */
+export function written({ code, k }: Instruction): number {
   switch (code & op.CLASS_MASK) {
     case op.BPF_LD:
     case op.BPF_ALU:

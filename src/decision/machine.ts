@@ -2,7 +2,7 @@ import type { Instruction } from '../bpf/instruction.ts';
 import * as op from '../bpf/opcode.ts';
 import { SECCOMP_DATA_SIZE } from '../facts/seccomp.ts';
 import type { Diagrams, Node } from './diagrams.ts';
-import { A, M0, X } from './live-registers.ts';
+import { A, M0, written, X } from './live-registers.ts';
 import { type Vector, Vectors } from './vectors.ts';
 
 /** What registers hold; undefined where it does not matter any more. */
@@ -40,8 +40,13 @@ export class SymbolicMachine {
     return this.#compare(op.BPF_JGT, this.#operand(registers, code, k), this.vectors.constant(0));
   }
 
-  /** What registers hold behind such an instruction. */
-  after(registers: Registers, instruction: Instruction): Registers {
+  /**
+   * What registers hold behind such an instruction.
+   *
+   * @param live - the registers that matter there, as `liveRegisters` gives them: what nobody reads is not calculated
+   */
+  after(registers: Registers, instruction: Instruction, live: number): Registers {
+    if ((written(instruction) & live) === 0) return registers;
     const changed = [...registers];
     const [target, value] = this.#assignment(registers, instruction);
     changed[target] = value;

@@ -97,7 +97,7 @@ class PathCounter {
     else {
       const continues = this.#machine.continues(registers, instruction) ?? TRUE;
       this.#end(after, this.#space.not(continues));
-      this.#arrive(pc + 1, this.#machine.after(registers, instruction), after, continues);
+      this.#arrive(pc + 1, this.#machine.after(registers, instruction, this.#live[pc + 1] as number), after, continues);
     }
   }
 

@@ -1,4 +1,5 @@
-import { ARCHES, type ArchName } from '../facts/arches.ts';
+import { lowHalf } from '../base/u64.ts';
+import { ARCH_NAMES, ARCHES, type ArchName } from '../facts/arches.ts';
 import {
   OFFSET_ARCH,
   OFFSET_ARGS,
@@ -8,6 +9,7 @@ import {
   PROBE_OPERATION,
   SECCOMP_RET_ERRNO,
   SERVICE_PROBE_ERRNO,
+  type SeccompData,
 } from '../facts/seccomp.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
 import { type Diagrams, FALSE, type Node } from './diagrams.ts';
@@ -28,6 +30,19 @@ export function answeringProbe(
 export const PROBE_ANSWERS: readonly number[] = [PROBE_ERRNO, SERVICE_PROBE_ERRNO].map(
   (errno) => (SECCOMP_RET_ERRNO | errno) >>> 0,
 );
+
+/** The probe call of an ABI; undefined where it has no seccomp(2). */
+export function probeCall(arch: ArchName): SeccompData | undefined {
+  const nr = syscallNumber(arch, 'seccomp');
+  const args = [BigInt(PROBE_OPERATION), BigInt(PROBE_ARGUMENT), 0n, 0n, 0n, 0n];
+  return nr === undefined ? undefined : { nr, arch: ARCHES[arch].token, instructionPointer: 0n, args };
+}
+
+/** Whether a call is the probe call of its ABI. */
+export function isProbeCall({ arch, nr, args: [operation = 0n, argument = 0n] }: SeccompData): boolean {
+  const isSeccomp = ARCH_NAMES.some((name) => ARCHES[name].token === arch && syscallNumber(name, 'seccomp') === nr);
+  return isSeccomp && lowHalf(operation) === PROBE_OPERATION && lowHalf(argument) === PROBE_ARGUMENT;
+}
 
 function probeCalls(space: Diagrams, arches: Iterable<ArchName>): Node {
   const vectors = new Vectors(space);

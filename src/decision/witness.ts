@@ -69,7 +69,7 @@ function rankedWords({ nr, arch, instructionPointer, args }: SeccompData): Uint3
 }
 
 /** The call whose words are those of each rank. */
-function callOf(ranked: Uint32Array): SeccompData {
+export function callOf(ranked: Uint32Array): SeccompData {
   const words = new Uint32Array(SECCOMP_DATA_SIZE / 4);
   ranked.forEach((word, rank) => {
     words[offsetOf(rank) / 4] = word;

@@ -39,7 +39,7 @@ interface Instruction {
 
 const numberOf = (register: Register): number => Number(register.slice(1));
 
-/** Emits one program. Every method appends one instruction, but `loadMap`, which is two. */
+/** Emits one program. Every method appends one instruction, but `loadMap` and `loadImmediate64`, which are two. */
 export class EbpfAssembler {
   readonly #instructions: Instruction[] = [];
   readonly #labels = new Map<string, number>();
@@ -76,6 +76,12 @@ export class EbpfAssembler {
   loadMap(destination: Register, fd: number): this {
     this.#push(LD_IMM64, numberOf(destination), PSEUDO_MAP_FD, 0, fd);
     return this.#push(0, 0, 0, 0, 0);
+  }
+
+  /** destination = 64 bits. */
+  loadImmediate64(destination: Register, value: bigint): this {
+    this.#push(LD_IMM64, numberOf(destination), 0, 0, Number(BigInt.asIntN(32, value)));
+    return this.#push(0, 0, 0, 0, Number(BigInt.asIntN(32, value >> 32n)));
   }
 
   /** Calls a helper by its number (include/uapi/linux/bpf.h, ___BPF_FUNC_MAPPER). */

@@ -5,25 +5,14 @@ import { UnsupportedError } from '../base/errors.ts';
 const MAGIC = 0xeb9f;
 const MEMBER_SIZE = 12;
 const TYPE_SIZE = 12;
-const ARRAY = 3;
 const STRUCT = 4;
 const UNION = 5;
 const TYPEDEF = 8;
 const MODIFIERS: ReadonlySet<number> = new Set([TYPEDEF, 9, 10, 11, 18]);
 
-/** Bytes behind a type's first twelve: a constant, or so many for each of its members. By BTF_KIND_*. */
-const EXTRA: ReadonlyMap<number, readonly [fixed: number, each: number]> = new Map([
-  [1, [4, 0]],
-  [ARRAY, [12, 0]],
-  [STRUCT, [0, MEMBER_SIZE]],
-  [UNION, [0, MEMBER_SIZE]],
-  [6, [0, 8]],
-  [13, [0, 8]],
-  [14, [4, 0]],
-  [15, [0, 12]],
-  [17, [4, 0]],
-  [19, [0, 12]],
-]);
+/** Bytes behind a type's first twelve, by BTF_KIND_*: so many, and so many for each of its members. */
+const FIXED: readonly number[] = [0, 4, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 4];
+const EACH: readonly number[] = [0, 0, 0, 0, MEMBER_SIZE, MEMBER_SIZE, 8, 0, 0, 0, 0, 0, 0, 8, 0, 12, 0, 0, 0, 12];
 
 interface Member {
   readonly name: number;
@@ -34,31 +23,48 @@ interface Member {
 
 /** The types of a kernel. */
 export class Btf {
-  readonly #view: DataView;
+  /** All of it: sections are aligned to words. */
+  readonly #words: Uint32Array;
   readonly #bytes: Buffer;
   readonly #strings: number;
-  /** Where each type is; [0] is void. */
-  readonly #types: number[] = [0];
+  /** Where each type is, in bytes; [0] is void. */
+  readonly #types: Uint32Array;
+  /** Numbers of the types that are looked for by name: some 10,000 of 100,000. */
+  readonly #structs: number[] = [];
+  readonly #typedefs: number[] = [];
   readonly #offsets = new Map<string, number>();
 
   /** @throws {UnsupportedError} it is not BTF, or has kinds of types that Selkie does not know */
   constructor(bytes: Uint8Array) {
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    if (bytes.length < 24 || this.#view.getUint16(0, true) !== MAGIC) throw unsupported('found no BTF header');
+    const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
+    this.#words = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >>> 2);
+    this.#bytes = Buffer.from(aligned.buffer, aligned.byteOffset, aligned.byteLength);
+    if (bytes.length < 24 || (this.#word(0) & 0xffff) !== MAGIC) throw unsupported('found no BTF header');
     const header = this.#word(4);
     this.#strings = header + this.#word(16);
-    let at = header + this.#word(8);
-    for (const end = at + this.#word(12); at < end; ) {
-      this.#types.push(at);
-      const [fixed, each] = EXTRA.get(this.#kind(at)) ?? [0, 0];
-      at += TYPE_SIZE + fixed + each * this.#count(at);
+    const begin = header + this.#word(8);
+    this.#types = this.#walk(begin, begin + this.#word(12));
+  }
+
+  /** Finds where each type is. Hundred thousands: hence without a call in the loop. */
+  #walk(begin: number, end: number): Uint32Array {
+    const words = this.#words;
+    const types = new Uint32Array((end - begin) / TYPE_SIZE + 1);
+    let id = 1;
+    for (let at = begin; at < end; id += 1) {
+      const info = words[at / 4 + 1] ?? 0;
+      const kind = (info >>> 24) & 0x1f;
+      if (kind === STRUCT) this.#structs.push(id);
+      else if (kind === TYPEDEF) this.#typedefs.push(id);
+      types[id] = at;
+      at += TYPE_SIZE + (FIXED[kind] ?? 0) + (EACH[kind] ?? 0) * (info & 0xffff);
     }
+    return types;
   }
 
   /** The number of a typedef: what BPF_PROG_LOAD wants as attach_btf_id of a tracepoint. @throws {UnsupportedError} no such type */
   typedef(name: string): number {
-    return this.#find(name, [TYPEDEF]);
+    return this.#find(this.#typedefs, name);
   }
 
   /**
@@ -75,10 +81,10 @@ export class Btf {
   }
 
   #findOffset(struct: string, path: readonly string[]): number {
-    let type = this.#find(struct, [STRUCT]);
+    let type = this.#find(this.#structs, struct);
     let offset = 0;
     for (const name of path) {
-      const member = this.#member(this.#resolve(type), this.#string(name));
+      const member = this.#member(this.#resolve(type), name);
       if (member === undefined) throw unsupported(`found no ${name} in struct ${struct}`);
       offset += member.offset;
       type = member.type;
@@ -86,25 +92,24 @@ export class Btf {
     return offset;
   }
 
-  #find(name: string, kinds: readonly number[]): number {
-    const string = this.#string(name);
-    const found = this.#types.findIndex(
-      (at, id) => id > 0 && this.#word(at) === string && kinds.includes(this.#kind(at)),
-    );
-    if (found < 0) throw unsupported(`found no type ${name}`);
+  #find(types: readonly number[], name: string): number {
+    // Every string is there once, and types name themselves by its offset.
+    const string = this.#bytes.indexOf(`\0${name}\0`, this.#strings, 'latin1') + 1 - this.#strings;
+    const found = types.find((type) => this.#word(this.#types[type] ?? 0) === string);
+    if (found === undefined) throw unsupported(`found no type ${name}`);
     return found;
   }
 
-  /** The offset of a string, by which types name themselves: each is there once. */
-  #string(name: string): number {
-    const found = this.#bytes.indexOf(`\0${name}\0`, this.#strings, 'latin1');
-    return found < 0 ? -1 : found + 1 - this.#strings;
+  #string(offset: number): string {
+    const begin = this.#strings + offset;
+    return this.#bytes.toString('latin1', begin, this.#bytes.indexOf(0, begin));
   }
 
-  #member(type: number, name: number): Member | undefined {
+  #member(type: number, name: string): Member | undefined {
     for (const member of this.#members(type)) {
-      if (member.name === name) return member;
-      if (member.name !== 0) continue;
+      const memberName = this.#string(member.name);
+      if (memberName === name) return member;
+      if (memberName !== '') continue;
       const inner = this.#member(this.#resolve(member.type), name);
       if (inner !== undefined) return { ...inner, offset: member.offset + inner.offset };
     }
@@ -141,7 +146,7 @@ export class Btf {
   }
 
   #word(at: number): number {
-    return this.#view.getUint32(at, true);
+    return this.#words[at >>> 2] ?? 0;
   }
 }
 

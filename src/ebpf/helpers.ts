@@ -40,9 +40,15 @@ export function readKernel(code: EbpfAssembler, slot: number, size: number, base
   code.mov('r1', 'r10').alu('add', 'r1', slot).mov('r2', size).call(HELPER.probe_read_kernel);
 }
 
-/** Counts something for which there was no room; uses the u32 at `slot` on the stack. Goes on at `next`. */
-export function countLost(code: EbpfAssembler, globals: number, slot: number, next: string): void {
+/** Adds one to a member of the globals; uses the u32 at `slot` on the stack. Goes on at `next`. */
+export function countGlobal(
+  code: EbpfAssembler,
+  globals: number,
+  member: Exclude<keyof typeof GLOBALS, 'size'>,
+  slot: number,
+  next: string,
+): void {
   code.store(32, 'r10', slot, 0);
   lookUp(code, globals, slot).jumpIf('eq', 'r0', 0, next);
-  code.mov('r1', 1).atomic('add', 'r0', GLOBALS.lost, 'r1');
+  code.mov('r1', 1).atomic('add', 'r0', GLOBALS[member], 'r1');
 }

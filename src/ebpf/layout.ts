@@ -6,6 +6,8 @@ export interface Maps {
   readonly processes: number;
   /** COUNT_KEY → COUNT. */
   readonly counts: number;
+  /** u32 thread → u32: whether it is in a call; of threads that have a filter. */
+  readonly threads: number;
   /** IMAGE_KEY → IMAGE: executables as execve(2) found them. */
   readonly images: number;
   /** u32 0 → GLOBALS. */
@@ -26,16 +28,16 @@ export const COUNT_KEY = { size: 12, image: 0, nr: 4, bits: 8 } as const;
 /** TS_COMPAT of arch/x86/include/asm/thread_info.h: the call came through the i386 entry. */
 export const COMPAT = 2;
 
-/** u64 count; u64 address behind the first call's instruction; u32 thread that made it; errnos seen, a bit each. */
-export const COUNT = { size: 48, count: 0, ip: 8, tid: 16, errnos: 24, largestErrno: 191 } as const;
+/** u64 count; u64 address behind the first call's instruction; u32 thread that made it; errnos seen, a bit each; u64 denied by filters. */
+export const COUNT = { size: 56, count: 0, ip: 8, tid: 16, errnos: 24, largestErrno: 191, denied: 48 } as const;
 
 /** u64 inode; u32 device as the kernel writes it; u32 hash of the name. */
 export const IMAGE_KEY = { size: 16, inode: 0, device: 8, hash: 12 } as const;
 /** u32 number; u32 length of the names; the names of its path from the last to the first, each with a NUL. */
 export const IMAGE = { size: 4368, id: 0, length: 4, names: 16, longest: 4096 } as const;
 
-/** u64 images that have a number; u64 calls and images for which the maps had no room. */
-export const GLOBALS = { size: 16, images: 0, lost: 8 } as const;
+/** u64 images that have a number; u64 calls and images for which the maps had no room; u64 kinds of calls; u64 entries that were passed. */
+export const GLOBALS = { size: 32, images: 0, lost: 8, kinds: 16, entered: 24 } as const;
 
 /** Entries that the maps have room for. */
-export const ROOM = { processes: 16_384, counts: 16_384, images: 512 } as const;
+export const ROOM = { processes: 16_384, threads: 32_768, counts: 16_384, images: 512 } as const;

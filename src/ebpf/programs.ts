@@ -1,6 +1,8 @@
 import { EbpfAssembler } from './assembler.ts';
 import type { Btf } from './btf.ts';
-import { ANY, countLost, currentProcess, HELPER, lookUp, NO_EXIST, update } from './helpers.ts';
+import { type CgroupScope, cgroupProgram } from './cgroup.ts';
+import { emitDenied, forgetThread, markEntry } from './denied.ts';
+import { ANY, countGlobal, currentProcess, HELPER, lookUp, NO_EXIST, update } from './helpers.ts';
 import { emitImage } from './image.ts';
 import { COMPAT, COUNT, COUNT_KEY, FOLLOW, IN_PROGRAM, type Maps, PROCESS } from './layout.ts';
 
@@ -15,21 +17,26 @@ export type TracepointName =
   | 'sys_exit'
   | 'sched_process_fork'
   | 'sched_process_exec'
-  | 'sched_process_exit';
+  | 'sched_process_exit'
+  | 'cgroup_attach_task';
 
 const PID = -4;
 const KEY = -16;
-const VALUE = -64;
-const SLOT = -68;
+const VALUE = -72;
+const SLOT = -76;
 
 /** Argument `index` of a tracepoint; r6 holds the context. */
 const argument = (code: EbpfAssembler, register: 'r1' | 'r6' | 'r7' | 'r8', index: number): EbpfAssembler =>
   code.load(64, register, 'r6', 8 * index);
 
-/** Builds the program of every tracepoint. */
-export function tracingPrograms(btf: Btf, maps: Maps): ReadonlyMap<TracepointName, Uint8Array> {
+/** Builds the program of every tracepoint. `scope`: the processes of a cgroup are observed, and not those that others start. */
+export function tracingPrograms(btf: Btf, maps: Maps, scope?: CgroupScope): ReadonlyMap<TracepointName, Uint8Array> {
+  const fork = scope ? cgroupProgram(btf, maps, scope, 1) : forkProgram(btf, maps);
+  // cgroup_attach_task(struct cgroup *dst_cgrp, const char *path, struct task_struct *task, bool threadgroup): it has moved.
+  const attach = scope && cgroupProgram(btf, maps, scope, 2);
   return new Map<TracepointName, Uint8Array>([
-    ['sched_process_fork', forkProgram(btf, maps)],
+    ...(attach ? ([['cgroup_attach_task', attach]] as const) : []),
+    ['sched_process_fork', fork],
     ['sched_process_exec', execProgram(btf, maps)],
     ['sched_process_exit', exitProgram(btf, maps)],
     ['sys_exit', sysExitProgram(btf, maps)],
@@ -37,12 +44,22 @@ export function tracingPrograms(btf: Btf, maps: Maps): ReadonlyMap<TracepointNam
   ]);
 }
 
-/** The key of the call at KEY, with the image and flags of the process in r0; the number is in r7. Processes without an image go `out`. */
+/** r9 = the current task: one helper, and what it returns is read directly. */
+const currentTask = (code: EbpfAssembler): EbpfAssembler => code.call(HELPER.get_current_task_btf).mov('r9', 'r0');
+
+/** r0 = the process of the task in r9 in the map; `out` where that is not observed. */
+function emitProcess(code: EbpfAssembler, btf: Btf, maps: Maps): void {
+  code.load(32, 'r1', 'r9', btf.offset('task_struct', 'tgid'));
+  code.store(32, 'r10', PID, 'r1');
+  lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');
+}
+
+/** The key of the call at KEY, after emitProcess; the number is in r7. Processes without an image go `out`. */
 function emitKey(code: EbpfAssembler, btf: Btf): void {
   code.load(32, 'r1', 'r0', PROCESS.image).jumpIf('eq', 'r1', 0, 'out');
   code.load(32, 'r8', 'r0', PROCESS.flags).alu('and', 'r8', IN_PROGRAM);
   code.store(32, 'r10', KEY + COUNT_KEY.image, 'r1').store(32, 'r10', KEY + COUNT_KEY.nr, 'r7');
-  code.call(HELPER.get_current_task_btf).load(32, 'r0', 'r0', btf.offset('task_struct', 'thread_info', 'status'));
+  code.load(32, 'r0', 'r9', btf.offset('task_struct', 'thread_info', 'status'));
   code
     .alu('and', 'r0', COMPAT)
     .alu('or', 'r0', 'r8')
@@ -51,39 +68,57 @@ function emitKey(code: EbpfAssembler, btf: Btf): void {
 
 /** sys_enter(struct pt_regs *regs, long id) */
 function sysEnterProgram(btf: Btf, maps: Maps): Uint8Array {
-  const code = new EbpfAssembler().mov('r6', 'r1');
-  currentProcess(code, PID);
-  lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');
+  const code = currentTask(new EbpfAssembler().mov('r6', 'r1'));
+  emitProcess(code, btf, maps);
+  markEntry(code, btf, maps);
   argument(code, 'r7', 1);
   emitKey(code, btf);
+  emitCount(code, btf, maps, 'out');
+  return code.label('out').mov('r0', 0).exit().assemble();
+}
+
+/** Counts the call at KEY, of the task in r9, and goes on at `next`. The first argument of the tracepoint is its struct pt_regs. */
+function emitCount(code: EbpfAssembler, btf: Btf, maps: Maps, next: string): void {
   lookUp(code, maps.counts, KEY).jumpIf('eq', 'r0', 0, 'first').label('again');
-  code.mov('r1', 1).atomic('add', 'r0', COUNT.count, 'r1').jump('out');
+  code.mov('r1', 1).atomic('add', 'r0', COUNT.count, 'r1').jump(next);
   code.label('first');
   for (let offset = 0; offset < COUNT.size; offset += 8) code.store(64, 'r10', VALUE + offset, 0);
   code.store(64, 'r10', VALUE + COUNT.count, 1);
   argument(code, 'r1', 0)
     .load(64, 'r1', 'r1', btf.offset('pt_regs', 'ip'))
     .store(64, 'r10', VALUE + COUNT.ip, 'r1');
-  code.call(HELPER.get_current_pid_tgid).store(32, 'r10', VALUE + COUNT.tid, 'r0');
+  code.load(32, 'r0', 'r9', btf.offset('task_struct', 'pid')).store(32, 'r10', VALUE + COUNT.tid, 'r0');
   code.mov('r3', 'r10').alu('add', 'r3', VALUE);
-  update(code, maps.counts, KEY, NO_EXIST).jumpIf('eq', 'r0', 0, 'out');
+  update(code, maps.counts, KEY, NO_EXIST).jumpIf('eq', 'r0', 0, 'news');
   // Another thread was first, or the map is full.
   lookUp(code, maps.counts, KEY).jumpIf('ne', 'r0', 0, 'again');
-  countLost(code, maps.globals, SLOT, 'out');
-  return code.label('out').mov('r0', 0).exit().assemble();
+  countGlobal(code, maps.globals, 'lost', SLOT, next);
+  code.jump(next).label('news');
+  countGlobal(code, maps.globals, 'kinds', SLOT, next);
 }
 
 /** sys_exit(struct pt_regs *regs, long ret): notes errors; what the kernel keeps to itself (ERESTARTSYS and above) is none. */
 function sysExitProgram(btf: Btf, maps: Maps): Uint8Array {
-  const code = new EbpfAssembler().mov('r6', 'r1');
-  argument(code, 'r8', 1).mov('r9', 0).alu('sub', 'r9', 'r8').jumpIf('sle', 'r9', 0, 'out');
-  code.jumpIf('gt', 'r9', COUNT.largestErrno, 'out');
-  currentProcess(code, PID);
-  lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');
+  const code = currentTask(new EbpfAssembler().mov('r6', 'r1'));
+  const ERRNO = -96;
+  argument(code, 'r8', 1);
+  const observed = (): void => emitProcess(code, btf, maps);
+  emitDenied(code, btf, maps, observed, () => {
+    observed();
+    emitKey(code, btf);
+    emitCount(code, btf, maps, 'counted');
+    lookUp(code.label('counted'), maps.counts, KEY).jumpIf('eq', 'r0', 0, 'out');
+    code.mov('r1', 1).atomic('add', 'r0', COUNT.denied, 'r1');
+    argument(code, 'r8', 1);
+  });
+  code.label('made').mov('r7', 0).alu('sub', 'r7', 'r8').jumpIf('sle', 'r7', 0, 'out');
+  code.jumpIf('gt', 'r7', COUNT.largestErrno, 'out').store(64, 'r10', ERRNO, 'r7');
+  observed();
   argument(code, 'r1', 0).load(32, 'r7', 'r1', btf.offset('pt_regs', 'orig_ax'));
   emitKey(code, btf);
   lookUp(code, maps.counts, KEY).jumpIf('eq', 'r0', 0, 'out');
   code
+    .load(64, 'r9', 'r10', ERRNO)
     .mov('r1', 'r9')
     .alu('rsh', 'r1', 6)
     .alu('lsh', 'r1', 3)
@@ -110,7 +145,7 @@ function forkProgram(btf: Btf, maps: Maps): Uint8Array {
     .store(32, 'r10', PID, 'r8');
   code.mov('r3', 'r10').alu('add', 'r3', KEY);
   update(code, maps.processes, PID, ANY).jumpIf('eq', 'r0', 0, 'out');
-  countLost(code, maps.globals, SLOT, 'out');
+  countGlobal(code, maps.globals, 'lost', SLOT, 'out');
   return code.label('out').mov('r0', 0).exit().assemble();
 }
 
@@ -132,13 +167,14 @@ function execProgram(btf: Btf, maps: Maps): Uint8Array {
     .mov('r3', 'r10')
     .alu('add', 'r3', KEY);
   update(code, maps.processes, PID, ANY).jumpIf('eq', 'r0', 0, 'out');
-  countLost(code, maps.globals, SLOT, 'out');
+  countGlobal(code, maps.globals, 'lost', SLOT, 'out');
   return code.label('out').mov('r0', 0).exit().assemble();
 }
 
 /** sched_process_exit(struct task_struct *task): the last thread of a process ends it. */
 function exitProgram(btf: Btf, maps: Maps): Uint8Array {
   const code = new EbpfAssembler().mov('r6', 'r1');
+  forgetThread(code, maps);
   argument(code, 'r7', 0).load(64, 'r1', 'r7', btf.offset('task_struct', 'signal'));
   code.load(32, 'r1', 'r1', btf.offset('signal_struct', 'live', 'counter')).jumpIf('ne', 'r1', 0, 'out');
   currentProcess(code, PID).loadMap('r1', maps.processes).mov('r2', 'r10').alu('add', 'r2', PID);
@@ -150,5 +186,6 @@ export function entryProgram(maps: Maps): Uint8Array {
   const code = currentProcess(new EbpfAssembler(), PID);
   lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');
   code.load(32, 'r1', 'r0', PROCESS.flags).alu('or', 'r1', IN_PROGRAM).store(32, 'r0', PROCESS.flags, 'r1');
+  countGlobal(code, maps.globals, 'entered', SLOT, 'out');
   return code.label('out').mov('r0', 0).exit().assemble();
 }

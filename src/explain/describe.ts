@@ -6,8 +6,12 @@ import { errnoName } from '../facts/errnos.ts';
 import { FLOORS } from '../facts/floors.ts';
 import { type Parameter, parameters } from '../facts/prototypes.ts';
 import { SECCOMP_RET_ACTION_FULL, SECCOMP_RET_DATA, SECCOMP_RET_ERRNO } from '../facts/seccomp.ts';
+import { selectorsOf } from '../facts/selectors.ts';
 import { syscallName } from '../facts/syscalls.ts';
 import { abiOf } from '../observe/abi.ts';
+import { conditionOfBox } from '../policy/box-condition.ts';
+import { printCondition } from '../policy/condition-print.ts';
+import { generalise } from '../policy/generalise.ts';
 import type { Denial } from './server.ts';
 
 /** A denial in words. */
@@ -34,10 +38,11 @@ export interface Explanation {
   readonly floor: string | undefined;
 }
 
-/** Explains a denial. `arches` are those that the policy is compiled for. */
+/** Explains a denial. `arches` are those that the policy is compiled for, `conditional` the calls of which it has rules with conditions. */
 export function explain(
   { data, action, by, exe, site, isMainThread, count }: Denial,
   arches: readonly string[],
+  conditional: ReadonlySet<string>,
 ): Explanation {
   const arch = abiOf(data.arch, data.nr) ?? 'x86_64';
   const name = syscallName(arch, data.nr);
@@ -55,7 +60,10 @@ export function explain(
     thread: isMainThread ? 'main' : 'other',
     filter: by,
     floor: by === 'policy' && site.isGo && FLOORS.go.some((call) => call.name === name) ? '@go' : undefined,
-    permit: by === 'own' || arches.includes(arch) ? `allow ${rule}` : `add ${arch} to arches`,
+    permit:
+      by === 'own' || arches.includes(arch)
+        ? `allow ${rule}${conditional.has(rule) ? conditionText(arch, rule, data.args) : ''}`
+        : `add ${arch} to arches`,
   };
 }
 
@@ -68,6 +76,15 @@ export function explanationLine(explanation: Explanation): string {
   const from = caller === undefined ? '' : `, called by ${caller}`;
   const place = `in ${program} at ${name}${where === '' ? '' : ` (${where})`}${from}, thread ${thread}`;
   return `denied ${call} → ${answer} ×${count} ${place}; to permit it: ${permit}${whose}${hint}`;
+}
+
+/** The condition by which a policy would permit these arguments: `: prot within [PROT_READ, PROT_EXEC]`. */
+function conditionText(arch: ArchName, name: string, args: readonly bigint[]): string {
+  const selectors = selectorsOf(arch, name);
+  const values = selectors.map(({ index, number, flags }) => (args[index] ?? 0n) & (number | flags));
+  const [box] = generalise(selectors, [], [{ values, count: 1 }]).boxes;
+  const condition = box && conditionOfBox(arch, selectors, box);
+  return condition === undefined ? '' : `: ${printCondition(condition)}`;
 }
 
 function answerOf(action: number, arch: ArchName): string {

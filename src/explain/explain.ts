@@ -55,6 +55,7 @@ export async function explainCommand(options: ExplainOptions): Promise<Explained
     throw new PolicyError('wrong_arch', `${problem}: add ${TARGET} to arches`);
   }
   const { program } = compilePolicy(policy, { arches, includeStart: true, probe: true });
+  const conditional = conditionalCalls(policy);
   const hasPolicy = options.policy !== undefined;
   const isForAll = options.ownFilters === true || !hasPolicy;
   const { observed, ...rest } = await superviseCommand<Denials, Denial>({
@@ -64,13 +65,18 @@ export async function explainCommand(options: ExplainOptions): Promise<Explained
     filter: encodeProgram(isForAll ? notifyingProgram(program) : explainingProgram(program)),
     purpose: 'explain',
     nothing: NOTHING,
-    onEvent: (denial) => options.onDenial?.(explain(denial, arches)),
+    onEvent: (denial) => options.onDenial?.(explain(denial, arches, conditional)),
   });
   const { denials, ...own } = observed;
-  const explanations = denials.map((denial) => explain(denial, arches));
+  const explanations = denials.map((denial) => explain(denial, arches, conditional));
   const isUntold =
     !isForAll &&
     exitCodeOf(rest.status) === SIGSYS_EXIT &&
     !explanations.some(({ answer }) => answer === 'kill_process');
   return { explanations, ...own, ...rest, untold: isUntold ? untoldActions(program) : [] };
+}
+
+function conditionalCalls({ syscalls, start = [] }: Policy): ReadonlySet<string> {
+  const rules = [...syscalls, ...start].filter(({ condition }) => condition !== undefined);
+  return new Set(rules.flatMap(({ call }) => (call.kind === 'name' ? [call.name] : [])));
 }

@@ -93,14 +93,25 @@ export const PTRACE_CONT = 7;
 export const PTRACE_GETREGS = 12;
 export const PTRACE_SETREGS = 13;
 export const PTRACE_DETACH = 17;
+export const PTRACE_GETEVENTMSG = 0x4201;
 export const PTRACE_SETSIGINFO = 0x4203;
 export const PTRACE_SEIZE = 0x4206;
 export const PTRACE_INTERRUPT = 0x4207;
+export const PTRACE_LISTEN = 0x4208;
 export const PTRACE_SECCOMP_GET_FILTER = 0x420c;
+export const PTRACE_EVENT_EXEC = 4;
+export const PTRACE_EVENT_SECCOMP = 7;
 export const PTRACE_EVENT_STOP = 128;
+export const PTRACE_O_TRACEFORK = 2;
+export const PTRACE_O_TRACEVFORK = 4;
+export const PTRACE_O_TRACECLONE = 8;
+export const PTRACE_O_TRACEEXEC = 0x10;
+export const PTRACE_O_TRACESECCOMP = 0x80;
+export const PTRACE_O_EXITKILL = 0x10_0000;
 
 /** include/uapi/linux/wait.h: options of wait4(2). */
 export const WNOHANG = 1;
+export const WNOTHREAD = 0x2000_0000;
 export const WALL = 0x4000_0000;
 
 /** include/uapi/asm-generic/poll.h */

@@ -9,9 +9,12 @@ import { addressOf, errnoName, mustSyscall, trySyscall } from './libc.ts';
 
 const BPF_MAP_CREATE = 0;
 const BPF_MAP_UPDATE_ELEM = 2;
+const BPF_MAP_DELETE_ELEM = 3;
 const BPF_MAP_GET_NEXT_KEY = 4;
 const BPF_PROG_LOAD = 5;
+const BPF_OBJ_GET_INFO_BY_FD = 15;
 const BPF_RAW_TRACEPOINT_OPEN = 17;
+const BPF_BTF_GET_FD_BY_ID = 19;
 const BPF_MAP_LOOKUP_BATCH = 24;
 
 /** include/uapi/linux/bpf.h: enum bpf_map_type, bpf_prog_type, bpf_attach_type. */
@@ -50,6 +53,46 @@ function refused(purpose: string, errno: number): UnsupportedError {
   );
 }
 
+/** The kernel's own types are the first that get a number, where a module or a user was not first. */
+const KERNEL_TYPES = 1;
+
+/**
+ * The kernel's types in one piece: BPF_OBJ_GET_INFO_BY_FD (5.11). /sys/kernel/btf/vmlinux, which has the same bytes, gives a page at a time.
+ *
+ * @returns undefined where that is refused (it needs CAP_SYS_ADMIN), or number 1 is something else
+ */
+export function kernelTypes(): Uint8Array | undefined {
+  const fd = bpf(BPF_BTF_GET_FD_BY_ID, (attr) => {
+    attr.writeUInt32LE(KERNEL_TYPES, 0);
+  });
+  if (fd < 0) return undefined;
+  try {
+    const size = typesInfo(fd, new Uint8Array(0))?.size ?? 0;
+    const types = Buffer.allocUnsafeSlow(size);
+    return typesInfo(fd, types)?.name === 'vmlinux' ? types : undefined;
+  } finally {
+    trySyscall(NR.close, fd);
+  }
+}
+
+/** struct bpf_btf_info: u64 btf; u32 btf_size, id; u64 name; u32 name_len, kernel_btf. */
+function typesInfo(fd: number, types: Uint8Array): { readonly size: number; readonly name: string } | undefined {
+  const info = Buffer.alloc(32);
+  const name = Buffer.alloc(16);
+  if (types.length > 0) info.writeBigUInt64LE(addressOf(types), 0);
+  info.writeUInt32LE(types.length, 8);
+  info.writeBigUInt64LE(addressOf(name), 16);
+  info.writeUInt32LE(name.length, 24);
+  // Safe because: the kernel writes at most as much as `info` says, into memory that is referenced until the call is over.
+  const result = bpf(BPF_OBJ_GET_INFO_BY_FD, (attr) => {
+    attr.writeUInt32LE(fd, 0);
+    attr.writeUInt32LE(info.length, 4);
+    attr.writeBigUInt64LE(addressOf(info), 8);
+  });
+  if (result < 0 || info.readUInt32LE(28) !== 1) return undefined;
+  return { size: info.readUInt32LE(8), name: name.toString('latin1', 0, name.indexOf(0)) };
+}
+
 /** What a map is made of; sizes in bytes. */
 export interface MapShape {
   readonly name: string;
@@ -80,6 +123,14 @@ export function setElement(map: number, key: Uint8Array, value: Uint8Array): voi
   must(result, 'set an element of a map');
 }
 
+/** Deletes an element, where there is one: BPF_MAP_DELETE_ELEM. */
+export function deleteElement(map: number, key: Uint8Array): void {
+  bpf(BPF_MAP_DELETE_ELEM, (attr) => {
+    attr.writeUInt32LE(map, 0);
+    attr.writeBigUInt64LE(addressOf(key), 8);
+  });
+}
+
 /** Whether a hash has no element: BPF_MAP_GET_NEXT_KEY. */
 export function isEmptyMap(map: number, keySize: number): boolean {
   const next = Buffer.alloc(keySize);
@@ -97,16 +148,23 @@ export interface MapContent {
   readonly values: Buffer;
 }
 
-/** Reads a hash or an array whole: BPF_MAP_LOOKUP_BATCH (5.6). @throws {SyscallError} */
-export function readMap(map: number, { key, value, entries }: MapShape): MapContent {
-  const keys = Buffer.alloc(key * entries);
-  const values = Buffer.alloc(value * entries);
+/** Where the content of a map is put: megabytes, which one had better make once. */
+export type MapRoom = Omit<MapContent, 'count'>;
+
+/** Room for all that a map can hold. */
+export function roomFor({ key, value, entries }: MapShape): MapRoom {
+  return { keys: Buffer.alloc(key * entries), values: Buffer.alloc(value * entries) };
+}
+
+/** Reads a hash or an array whole: BPF_MAP_LOOKUP_BATCH (5.6). The content stays in `room`. @throws {SyscallError} */
+export function readMap(map: number, shape: MapShape, room: MapRoom): MapContent {
+  const { keys, values } = room;
   const attr = Buffer.alloc(ATTR_SIZE);
   const cursor = Buffer.alloc(16);
   [cursor, keys, values].forEach((memory, index) => {
     attr.writeBigUInt64LE(addressOf(memory), 8 + 8 * index);
   });
-  attr.writeUInt32LE(entries, 32);
+  attr.writeUInt32LE(shape.entries, 32);
   attr.writeUInt32LE(map, 36);
   // Safe because: there is room for all that the map can hold. ENOENT: that was all.
   const result = trySyscall(NR.bpf, BPF_MAP_LOOKUP_BATCH, attr, ATTR_SIZE);

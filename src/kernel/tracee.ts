@@ -50,11 +50,26 @@ export function withStopped<T>(tid: number, action: () => T): { readonly value: 
   }
 }
 
-/** struct user_regs_struct of x86-64 (arch/x86/include/asm/user_64.h): 27 words; the offsets of three of them in bytes. */
-const REGISTERS_SIZE = 216;
-const RAX = 80;
-const ORIG_RAX = 120;
-const RIP = 128;
+/** struct user_regs_struct of x86-64 (arch/x86/include/asm/user_64.h): 27 words; the offsets of some of them in bytes. */
+export const REGISTERS_SIZE = 216;
+const RBP = 32;
+export const RBX = 40;
+const R10 = 56;
+const R9 = 64;
+const R8 = 72;
+export const RAX = 80;
+const RCX = 88;
+const RDX = 96;
+const RSI = 104;
+export const RDI = 112;
+export const ORIG_RAX = 120;
+export const RIP = 128;
+export const CS = 136;
+/** Where each ABI has the arguments of a call: arch/x86/include/asm/syscall.h syscall_get_arguments. */
+export const ARGUMENTS: { readonly [K in 'x86_64' | 'i386']: readonly number[] } = {
+  x86_64: [RDI, RSI, RDX, R10, R8, R9],
+  i386: [RBX, RCX, RDX, RSI, RDI, RBP],
+};
 /** Of syscall (0f 05) and int $0x80 (cd 80). */
 const INSTRUCTION_SIZE = 2n;
 
@@ -152,7 +167,7 @@ function detach(tid: number, status: number): void {
 }
 
 /** The signal with which it stopped; 0 for a stop that we asked for, or of its job. */
-function signalOf(status: number): number {
+export function signalOf(status: number): number {
   return status >> 16 === PTRACE_EVENT_STOP ? 0 : (status >> 8) & 0xff;
 }
 

@@ -11,6 +11,11 @@ export function abiOf(token: number, nr: number): ObservedArch | undefined {
   return token === ARCHES.i386.token ? 'i386' : undefined;
 }
 
+/** The same, of a call whose entry is known instead of its token. */
+export function archOf(isCompat: boolean, nr: number): ObservedArch {
+  return abiOf(isCompat ? ARCHES.i386.token : ARCHES.x86_64.token, nr) ?? 'x86_64';
+}
+
 /** What a call does to the task that makes it. */
 export type Effect = 'exec' | 'exit' | 'exit_group';
 

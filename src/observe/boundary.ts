@@ -168,15 +168,20 @@ const UGETRLIMIT_I386 = 191;
 const ALL_PROGRAM: Boundary = { kind: 'exec', isPassing: false, see: () => 'program' };
 
 /**
- * Start ends with the first call from outside ld.so, but for the one that libc's early initialisation makes. An i386 program calls through the
+ * Start ends with the first call from outside ld.so, but for the first of the kind that libc's early initialisation makes one of. An i386 program calls through the
  * vdso, its ld.so does not (glibc, sysdeps/unix/sysv/linux/i386/sysdep.h). musl's ld.so is its libc: there is no outside.
  */
 function byInstructionPointer(pid: number, base: bigint): Boundary {
   const interpreter = findMapping(pid, base)?.name;
   if (interpreter === undefined || /musl/.test(interpreter)) return ALL_PROGRAM;
   let phase: 'start' | 'program' = 'start';
+  let isEarly = true;
   const see = (call: CallPlace): 'start' | 'program' => {
-    if (phase === 'program' || call.nr === PRLIMIT64_X86_64 || call.nr === UGETRLIMIT_I386) return phase;
+    if (phase === 'program') return phase;
+    if (isEarly && (call.nr === PRLIMIT64_X86_64 || call.nr === UGETRLIMIT_I386)) {
+      isEarly = false;
+      return phase;
+    }
     if (findMapping(call.tid, call.ip)?.name !== interpreter) phase = 'program';
     return phase;
   };

@@ -1,39 +1,50 @@
-import { NOTIF_OFFSET_ARCH, NOTIF_OFFSET_IP, NOTIF_OFFSET_NR, NOTIF_OFFSET_PID } from '../kernel/abi.ts';
+import {
+  NOTIF_OFFSET_ARCH,
+  NOTIF_OFFSET_ARGS,
+  NOTIF_OFFSET_IP,
+  NOTIF_OFFSET_NR,
+  NOTIF_OFFSET_PID,
+} from '../kernel/abi.ts';
 import type { Listener } from '../kernel/notify.ts';
+import { abiOf, callKey } from './abi.ts';
+import type { SelectorsByKey } from './arguments.ts';
 import { FastLoop } from './fast-loop.ts';
+import { Installers, mayInstall } from './installers.ts';
+import { notifiedData } from './notified.ts';
+import { ProgressTeller } from './progress.ts';
 import type { Observed, Progress } from './protocol.ts';
-import { type ReadyOptions, ReadyWatch } from './ready.ts';
+import { Readiness } from './readiness.ts';
+import type { ReadyOptions } from './ready.ts';
 import type { CallServer } from './receive.ts';
 import { Tally } from './tally.ts';
 
 const ENOSYS = 38;
-const PROGRESS_MS = 250;
 
 interface Counting {
   /** What begins the service. */
   readonly ready: ReadyOptions | undefined;
   /** Known calls are not notified. */
   readonly hasKnown: boolean;
+  /** See Tally. */
+  readonly selectors: SelectorsByKey | undefined;
 }
 
 /** Counts every call and lets it through. */
 export class CountingServer implements CallServer<Observed> {
   readonly #tally: Tally;
-  readonly #tell: (progress: Progress) => void;
+  readonly #progress: ProgressTeller;
+  readonly #installers = new Installers();
+  readonly #readiness: Readiness;
   #isSynchronous = false;
   #listener: Listener | undefined;
   #fast: FastLoop | undefined;
-  #lastProgress = 0;
-  #isReady: boolean | undefined;
-  #calls = 0;
 
   /** `launcher`: see ReceiveOptions; `tell`: see Progress. */
-  constructor(launcher: string, tell: (progress: Progress) => void, { ready, hasKnown }: Counting) {
-    this.#tally = new Tally(launcher);
-    this.#tell = tell;
+  constructor(launcher: string, tell: (progress: Progress) => void, { ready, hasKnown, selectors }: Counting) {
+    this.#tally = new Tally(launcher, selectors);
     this.#tally.seesAll = !hasKnown;
-    this.#tally.watch = ready && new ReadyWatch(ready);
-    this.#isReady = ready && false;
+    this.#progress = new ProgressTeller(this.#tally, tell);
+    this.#readiness = new Readiness(this.#tally, ready);
   }
 
   begin(listener: Listener, socket: number, wake: number): void {
@@ -48,26 +59,22 @@ export class CountingServer implements CallServer<Observed> {
     const fast = this.#fast;
     while (fast?.run()) {
       this.serve(fast.notification);
-      this.#tellProgress();
+      this.#progress.tellIfDue();
     }
-    this.#tellProgress();
+    this.#progress.tellIfDue();
   }
 
   serve(call: DataView): void {
     const tid = call.getUint32(NOTIF_OFFSET_PID, true);
-    const nr = call.getInt32(NOTIF_OFFSET_NR, true);
+    const nr = call.getUint32(NOTIF_OFFSET_NR, true);
     const token = call.getUint32(NOTIF_OFFSET_ARCH, true);
-    const readiness = this.#tally.watch?.see(call) ?? 'no';
-    if (readiness === 'now') this.#beginService();
+    const argument = (index: number) => call.getBigUint64(NOTIF_OFFSET_ARGS + 8 * index, true);
+    const isLast = this.#readiness.see({ tid, nr, token, argument });
+    if (mayInstall(callKey(abiOf(token, nr) ?? 'x86_64', nr))) this.#installers.see(tid, notifiedData(call).data);
     const ip = () => call.getBigUint64(NOTIF_OFFSET_IP, true);
-    if (this.#tally.add(tid, nr, token, ip)) this.#listener?.continue(call);
+    if (this.#tally.add(tid, nr, token, ip, argument)) this.#listener?.continue(call);
     else this.#listener?.answer(0n, ENOSYS, call);
-    if (readiness === 'after') this.#beginService();
-  }
-
-  #beginService(): void {
-    this.#isReady = true;
-    this.#tally.beginService();
+    if (isLast) this.#readiness.begin();
   }
 
   drop(index: number): void {
@@ -80,19 +87,14 @@ export class CountingServer implements CallServer<Observed> {
 
   result(): Observed {
     const { calls, boundary } = this.#tally;
-    const ready = this.#isReady === undefined ? {} : { isReady: this.#isReady };
-    return { calls, boundary, results: this.#tally.results(), isSynchronous: this.#isSynchronous, ...ready };
-  }
-
-  #tellProgress(): void {
-    const now = Date.now();
-    const isDue = now - this.#lastProgress >= PROGRESS_MS;
-    // A new kind is told at once: no other call may come for long. To count all calls costs more than that.
-    if (!isDue && !this.#tally.hasFresh) return;
-    if (isDue) {
-      this.#lastProgress = now;
-      this.#calls = this.#tally.calls;
-    }
-    this.#tell({ calls: this.#calls, fresh: this.#tally.takeFresh() });
+    const installers = this.#installers.all();
+    return {
+      calls,
+      boundary,
+      results: this.#tally.results(),
+      isSynchronous: this.#isSynchronous,
+      installers,
+      ...this.#readiness.result(),
+    };
   }
 }

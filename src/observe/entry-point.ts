@@ -6,6 +6,8 @@ export interface EntryPoint {
   readonly path: string;
   /** In the file, in bytes. */
   readonly offset: bigint;
+  /** No ld.so comes before it: it is where execve(2) leads. */
+  readonly isFirst: boolean;
 }
 
 /** As many interpreters of interpreters as fs/exec.c follows. */
@@ -40,6 +42,7 @@ function readHead(path: string): Buffer | undefined {
 }
 
 const PT_LOAD = 1;
+const PT_INTERP = 3;
 
 /** Ehdr and Phdr of both classes: where their fields are (elf(5)). */
 const CLASSES = {
@@ -53,15 +56,23 @@ function elfEntry(path: string, head: Buffer): EntryPoint | undefined {
   const word = (at: number) => (fields.word === 8 ? head.readBigUInt64LE(at) : BigInt(head.readUInt32LE(at)));
   try {
     const entry = word(24);
-    const size = head.readUInt16LE(fields.phentsize);
-    for (let index = 0; index < head.readUInt16LE(fields.phentsize + 2); index += 1) {
-      const at = Number(word(fields.phoff)) + index * size;
-      const inSegment = entry - word(at + fields.vaddr);
-      if (head.readUInt32LE(at) === PT_LOAD && inSegment >= 0n && inSegment < word(at + fields.filesz))
-        return { path, offset: inSegment + word(at + fields.offset) };
-    }
+    const segments = segmentsOf(head, fields, word);
+    const isFirst = segments.every(({ type }) => type !== PT_INTERP);
+    const within = segments.find(
+      ({ type, vaddr, filesz }) => type === PT_LOAD && entry >= vaddr && entry - vaddr < filesz,
+    );
+    return within && { path, offset: entry - within.vaddr + within.offset, isFirst };
   } catch {
     // Headers that point out of the first page: no linker writes them.
+    return undefined;
   }
-  return undefined;
+}
+
+function segmentsOf(head: Buffer, fields: (typeof CLASSES)[1 | 2], word: (at: number) => bigint) {
+  const size = head.readUInt16LE(fields.phentsize);
+  return Array.from({ length: head.readUInt16LE(fields.phentsize + 2) }, (_, index) => {
+    const at = Number(word(fields.phoff)) + index * size;
+    const [offset, vaddr, filesz] = [word(at + fields.offset), word(at + fields.vaddr), word(at + fields.filesz)];
+    return { type: head.readUInt32LE(at), offset, vaddr, filesz };
+  });
 }

@@ -9,7 +9,9 @@ import {
   PR_SET_SECCOMP,
   SECCOMP_FILTER_FLAG_NEW_LISTENER,
   SECCOMP_MODE_FILTER,
+  SECCOMP_MODE_STRICT,
   SECCOMP_SET_MODE_FILTER,
+  SECCOMP_SET_MODE_STRICT,
 } from '../kernel/abi.ts';
 import { ProcessMemory } from '../kernel/process.ts';
 import { tryFlags } from '../kernel/seccomp.ts';
@@ -40,6 +42,19 @@ export function installationOf({ nr, arch: token, args }: SeccompData): Installa
   if (nr === syscallNumber(arch, 'prctl') && operation === PR_SET_SECCOMP && second === BigInt(SECCOMP_MODE_FILTER))
     return { arch, by: 'prctl', flags: 0, address };
   return undefined;
+}
+
+/** Whether a call wants to put its caller under a filter, or into strict mode. Without a program it only asks which flags there are. */
+export function isConfining(data: SeccompData): boolean {
+  const installation = installationOf(data);
+  if (installation !== undefined) return installation.address !== 0n;
+  const { nr, arch: token, args } = data;
+  const arch = abiOf(token, nr);
+  const [first = 0n, second = 0n] = args;
+  const operation = Number(first & LOW_HALF);
+  if (arch === undefined) return false;
+  if (nr === syscallNumber(arch, 'seccomp')) return operation === SECCOMP_SET_MODE_STRICT;
+  return nr === syscallNumber(arch, 'prctl') && operation === PR_SET_SECCOMP && second === BigInt(SECCOMP_MODE_STRICT);
 }
 
 const EFAULT = 14;

@@ -1,4 +1,5 @@
 import type { BoundaryKind } from './boundary.ts';
+import type { Installer } from './installers.ts';
 import type { ReadyOptions } from './ready.ts';
 import type { ExecutableCall } from './tally.ts';
 
@@ -14,8 +15,10 @@ export interface ReceiveOptions {
   readonly launcher: string;
 }
 
-/** Of a recording's worker. */
-export interface RecordWorkerOptions extends ReceiveOptions {
+/** Of the worker of a recording. */
+export interface CountingOptions extends ReceiveOptions {
+  /** Whether calls are told apart by their selector arguments. */
+  readonly args: boolean;
   /** Absent: there is no service. */
   readonly ready?: ReadyOptions;
   /** Known calls are not notified. */
@@ -31,6 +34,8 @@ export interface Observed {
   readonly isSynchronous: boolean;
   /** Whether the command said that it is ready; absent where nobody asked. */
   readonly isReady?: boolean;
+  /** Absent where what filters deny is seen. */
+  readonly installers?: readonly Installer[];
 }
 
 /** What a recording tells meanwhile: at once when it sees a call of a new kind, else about four times a second while there are calls. */
@@ -44,7 +49,8 @@ export interface Progress {
 /** From the worker: `E` is what it tells meanwhile, `R` its result. `status` is wait4(2)'s word. */
 export type ReceiveMessage<R, E> =
   | { readonly kind: 'started'; readonly pid: number }
-  | { readonly kind: 'refused'; readonly errno: number }
+  | { readonly kind: 'tracee'; readonly pid: number }
+  | { readonly kind: 'refused'; readonly errno: number; readonly by?: 'ptrace' }
   | { readonly kind: 'status'; readonly pid: number; readonly status: number; readonly execErrno: number }
   | { readonly kind: 'signal'; readonly signal: number; readonly code: number; readonly sender: number }
   | { readonly kind: 'event'; readonly event: E }

@@ -1,6 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { X32_SYSCALL_BIT } from '../facts/arches.ts';
-import { NOTIF_OFFSET_ARCH, NOTIF_OFFSET_ARGS, NOTIF_OFFSET_NR, NOTIF_OFFSET_PID } from '../kernel/abi.ts';
 import { processStatus, readMemory } from '../kernel/process.ts';
 import { abiOf, callKey, type ObservedArch } from './abi.ts';
 
@@ -76,7 +75,17 @@ const CONCERNS: { readonly [K in ReadySign['kind']]: readonly Watched[] } = {
   port: ['listen', 'socketcall'],
 };
 
-/** A notified call, as far as signs are in it. */
+/** A call that waits for us, before the kernel runs it. */
+export interface WaitingCall {
+  readonly tid: number;
+  readonly nr: number;
+  /** AUDIT_ARCH_*, unsigned. */
+  readonly token: number;
+  /** An argument as filters see it. */
+  argument(index: number): bigint;
+}
+
+/** The same, as far as signs are in it. */
 interface Call {
   readonly tid: number;
   readonly arch: ObservedArch;
@@ -85,7 +94,7 @@ interface Call {
 }
 
 /** `now`: the call is the service's already; `after`: the next one is. */
-export type Readiness = 'no' | 'now' | 'after';
+export type ReadyAnswer = 'no' | 'now' | 'after';
 
 /** Whether a call of x86_64 by this number may be the sign. */
 export function isOfSign({ kind }: ReadySign, nr: number): boolean {
@@ -121,19 +130,15 @@ export class ReadyWatch {
     return watched !== undefined && CONCERNS[this.#sign.kind].includes(watched);
   }
 
-  /** @param notification - struct seccomp_notif of a call that waits */
-  see(notification: DataView): Readiness {
+  see({ tid, nr, token, argument }: WaitingCall): ReadyAnswer {
     if (Atomics.load(this.#told, 0) !== 0) return 'now';
-    const nr = notification.getInt32(NOTIF_OFFSET_NR, true);
-    const arch = abiOf(notification.getUint32(NOTIF_OFFSET_ARCH, true), nr);
+    const arch = abiOf(token, nr);
     if (arch === undefined) return 'no';
-    const tid = notification.getUint32(NOTIF_OFFSET_PID, true);
     if (this.#listening.delete(tid) && this.#isPortOpen(tid)) return 'now';
-    const argument = (index: number): bigint => notification.getBigUint64(NOTIF_OFFSET_ARGS + 8 * index, true);
     return this.#look({ tid, arch, watched: whatIs(callKey(arch, nr), argument), argument });
   }
 
-  #look(call: Call): Readiness {
+  #look(call: Call): ReadyAnswer {
     const sign = this.#sign;
     const { watched } = call;
     if (watched === undefined || !CONCERNS[sign.kind].includes(watched)) return 'no';

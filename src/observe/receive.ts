@@ -1,7 +1,6 @@
-import { GUARD_LISTENER, GUARD_REFUSED, GUARD_SIGNAL, GUARD_STATUS } from '../elf/stubs/guard-x86-64.ts';
 import { closeDescriptor } from '../kernel/descriptors.ts';
 import { Listener, PollSet } from '../kernel/notify.ts';
-import { receiveMessage } from '../kernel/spawn.ts';
+import { hearGuard } from './guard-messages.ts';
 import type { ReceiveMessage, ReceiveOptions } from './protocol.ts';
 
 /** What answers notified calls. */
@@ -74,21 +73,16 @@ export class Receiver {
   }
 
   #hearGuard(): void {
-    const message = receiveMessage(this.#options.socket);
-    if (message === undefined) return;
-    if (message.bytes.length === 0) {
+    const heard = hearGuard(this.#options.socket);
+    if (heard === undefined) return;
+    if (heard.kind === 'listener') this.#begin(heard.fd, heard.pid);
+    else if (heard.kind !== 'closed') this.#post(heard);
+    else {
       this.#poll.set(SOCKET, -1);
       this.#server.drop(SOCKET);
       closeDescriptor(this.#options.socket);
       this.#isSocketOpen = false;
-      return;
     }
-    const view = new DataView(message.bytes.buffer);
-    const [kind = 0, a = 0, b = 0, c = 0] = [0, 4, 8, 12].map((offset) => view.getInt32(offset, true));
-    if (kind === GUARD_LISTENER && message.fd !== undefined) this.#begin(message.fd, a);
-    else if (kind === GUARD_REFUSED) this.#post({ kind: 'refused', errno: a });
-    else if (kind === GUARD_STATUS) this.#post({ kind: 'status', pid: a, status: b, execErrno: c });
-    else if (kind === GUARD_SIGNAL) this.#post({ kind: 'signal', signal: a, code: b, sender: c });
   }
 
   #begin(fd: number, pid: number): void {

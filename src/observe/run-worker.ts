@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { SyscallError } from '../base/errors.ts';
 import type { ReceiveMessage, ReceiveOptions } from './protocol.ts';
 import { type CallServer, Receiver } from './receive.ts';
 
@@ -19,9 +20,17 @@ export function runWorker<O extends ReceiveOptions, R, E>(
     receiver.run();
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error));
+    if (isBeforeContinue(error)) post({ kind: 'refused', errno: EINVAL });
     post({ kind: 'failed', error: failure });
   }
   post({ kind: 'done', observed: server.result() });
   if (failure !== undefined) receiver.waitForWake();
   receiver.close();
+}
+
+const EINVAL = 22;
+
+/** SECCOMP_USER_NOTIF_FLAG_CONTINUE came in 5.5; the first call that is let through is the guard's execve: nothing was executed. */
+function isBeforeContinue(error: unknown): boolean {
+  return error instanceof SyscallError && error.call === 'SECCOMP_IOCTL_NOTIF_SEND' && error.errno === EINVAL;
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
-import { UnsupportedError } from '../base/errors.ts';
+import type { UnsupportedError } from '../base/errors.ts';
 import { GUARD_KILL_SIGNAL, guardElf } from '../elf/stubs/guard-x86-64.ts';
 import { CommandError, findExecutable } from '../kernel/command.ts';
 import { closeDescriptor, inheritedDescriptors, moveAbove } from '../kernel/descriptors.ts';
@@ -8,14 +8,19 @@ import { errnoName } from '../kernel/libc.ts';
 import { kill, processStatus } from '../kernel/process.ts';
 import { notifSizes } from '../kernel/seccomp.ts';
 import { eventDescriptor, memoryFile, raiseEvent, reap, socketPair, spawnBlocked } from '../kernel/spawn.ts';
+import { hearGuard } from './guard-messages.ts';
 import type { ReceiveMessage, ReceiveOptions } from './protocol.ts';
+import { refusal, traceRefusal } from './refusals.ts';
 import { SignalRelay } from './signals.ts';
 import { startReceiver, type WorkerKind } from './start-worker.ts';
 
 /** In the name of the memory file that holds the guard, and so in /proc/PID/exe until the command is executed. */
 const LAUNCHER_NAME = 'selkie-guard';
 
-/** A command under a filter with a listener: started by the guard, served by a worker thread, waited for here. Needs no rights. */
+/** A command under a filter with a listener or a tracer: started by the guard, served by a worker thread, waited for here. Needs no rights. */
+
+/** A tracer waits in wait4(2) alone: what the guard says is heard here. */
+const HEAR_MS = 4;
 
 /** Selkie as the parent of a command; `R` is what the worker hands over at the end, `E` what it tells meanwhile. */
 export interface SuperviseOptions<R, E> {
@@ -30,6 +35,8 @@ export interface SuperviseOptions<R, E> {
   readonly workerOptions?: object;
   /** See GuardOptions; absent: every call is notified. */
   readonly filter?: Uint8Array;
+  /** The worker traces, instead of serving a listener; the filter says SECCOMP_RET_TRACE. */
+  readonly isTraced?: boolean;
   /** What Selkie cannot do where the kernel refuses, for messages: `record`. */
   readonly purpose: string;
   /** The result where the worker could not give one. */
@@ -71,7 +78,7 @@ export function exitStatusOf(word: number): ExitStatus {
 export async function superviseCommand<R, E>(options: SuperviseOptions<R, E>): Promise<Supervised<R>> {
   const [word = ''] = options.command;
   const path = findExecutable(word);
-  notifSizes();
+  if (!options.isTraced) notifSizes();
   const session = new Session(path, options);
   try {
     return await session.finished;
@@ -91,10 +98,14 @@ class Session<R, E> {
   readonly #relay: SignalRelay;
   #status: ExitStatus | undefined;
   #execErrno = 0;
-  #refused = 0;
+  #refusal: UnsupportedError | undefined;
+  /** Of a traced command; a listener's worker owns it. */
+  #socket: number | undefined;
+  #hearing: NodeJS.Timeout | undefined;
   #error: Error | undefined;
   #observed: R | undefined;
   #isReaped = false;
+  #isTraced = false;
 
   constructor(path: string, options: SuperviseOptions<R, E>) {
     this.#path = path;
@@ -112,10 +123,14 @@ class Session<R, E> {
       this.#worker.on('error', (error) => this.#fail(error));
       this.#worker.on('exit', () => this.#finish().then(resolve, reject));
     });
+    if (!options.isTraced) return;
+    this.#socket = ours;
+    this.#hearing = setInterval(() => this.#hearAll(), HEAR_MS);
   }
 
   close(): void {
     this.#relay.close();
+    this.#closeSocket();
     closeDescriptor(this.#wake);
   }
 
@@ -126,6 +141,7 @@ class Session<R, E> {
     } catch (error) {
       this.#worker.on('exit', () => closeDescriptor(this.#wake));
       raiseEvent(this.#wake);
+      if (this.#options.isTraced) this.#worker.postMessage(undefined);
       throw error;
     }
   }
@@ -139,14 +155,50 @@ class Session<R, E> {
     }
   }
 
+  /** A target that is not traced by then ends when the socket is closed. */
+  #closeSocket(): void {
+    clearInterval(this.#hearing);
+    if (this.#socket !== undefined) closeDescriptor(this.#socket);
+    this.#socket = undefined;
+  }
+
+  #hearAll(): void {
+    while (this.#socket !== undefined) {
+      const heard = hearGuard(this.#socket);
+      if (heard === undefined || heard.kind === 'listener') return;
+      if (heard.kind !== 'closed') this.#hearSafely(heard);
+      else {
+        this.#closeSocket();
+        this.#endIdle();
+      }
+    }
+  }
+
+  /** A worker that has nothing to trace would wait for ever. */
+  #endIdle(): void {
+    if (!this.#isTraced) this.#worker.postMessage(undefined);
+  }
+
   #hear(message: ReceiveMessage<R, E>): void {
     if (message.kind === 'started') this.#relay.started(message.pid);
-    else if (message.kind === 'refused') this.#refused = message.errno;
+    else if (message.kind === 'tracee') this.#trace(message.pid);
+    else if (message.kind === 'refused') this.#refuse(message);
     else if (message.kind === 'signal') this.#relay.heardInGroup(message.signal);
     else if (message.kind === 'event') this.#options.onEvent?.(message.event);
     else if (message.kind === 'done') this.#observed = message.observed;
     else if (message.kind === 'failed') this.#fail(message.error);
     else this.#changed(message.pid, message.status, message.execErrno);
+  }
+
+  #trace(pid: number): void {
+    this.#isTraced = true;
+    this.#worker.postMessage(pid);
+  }
+
+  #refuse({ errno, by }: Extract<ReceiveMessage<R, E>, { readonly kind: 'refused' }>): void {
+    const { purpose, isTraced } = this.#options;
+    this.#refusal = isTraced ? traceRefusal(errno, purpose, by) : refusal(errno, purpose);
+    this.#closeSocket();
   }
 
   /** wait4(2): 0x..7f stopped, 0xffff continued; see exitStatusOf. */
@@ -181,7 +233,8 @@ class Session<R, E> {
 
   async #finish(): Promise<Supervised<R>> {
     await this.#guardGone();
-    if (this.#refused !== 0) throw refusal(this.#refused, this.#options.purpose);
+    this.#hearAll();
+    if (this.#refusal !== undefined) throw this.#refusal;
     const [word = ''] = this.#options.command;
     if (this.#execErrno !== 0) throw execFailure(word, this.#execErrno);
     const observed = this.#observed ?? this.#options.nothing;
@@ -193,7 +246,12 @@ class Session<R, E> {
 
 function startGuard(
   path: string,
-  { command, filter, renamed }: Pick<SuperviseOptions<unknown, never>, 'command' | 'filter' | 'renamed'>,
+  {
+    command,
+    filter,
+    renamed,
+    isTraced = false,
+  }: Pick<SuperviseOptions<unknown, never>, 'command' | 'filter' | 'renamed' | 'isTraced'>,
   theirs: number,
   descriptors: readonly number[],
 ): number {
@@ -201,7 +259,7 @@ function startGuard(
   const target = { path, argv: command };
   const clear = (fd: number): number => (fd === renamed?.to ? moveAbove(fd, renamed.to) : fd);
   const socket = clear(theirs);
-  const elf = guardElf({ target, socket, parent: process.pid, blocked, ...(filter ? { filter } : {}) });
+  const elf = guardElf({ target, socket, parent: process.pid, blocked, isTraced, ...(filter ? { filter } : {}) });
   const file = clear(memoryFile(LAUNCHER_NAME, elf));
   try {
     return spawnBlocked({
@@ -218,24 +276,11 @@ function startGuard(
 
 function isStopped(pid: number): boolean {
   try {
-    // pid (name) state ...; the name may hold anything but ends at the last parenthesis.
-    return /.*\) (\S)/s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))?.[1] === 'T';
+    // pid (name) state ...; the name may hold anything but ends at the last parenthesis. A traced job that is stopped is in state t.
+    return /.*\) [Tt]/s.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
   } catch {
     return false;
   }
-}
-
-const EBUSY = 16;
-function refusal(errno: number, purpose: string): UnsupportedError {
-  const reason =
-    errno === EBUSY
-      ? 'another supervisor (a container agent, or Selkie itself) already listens to this process tree: do it outside of that'
-      : 'wanted Linux 5.0 or newer, and no outer filter that forbids seccomp';
-  return new UnsupportedError(
-    'user notification',
-    `Cannot ${purpose}: seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER): ${errnoName(errno)}: ${reason}`,
-    '5.0',
-  );
 }
 
 const ENOENT = 2;

@@ -2,12 +2,13 @@ import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { ReceiveOptions } from './protocol.ts';
 
-/** Who serves the calls: `record` counts them, `explain` answers denied ones, `lift` notes installations of filters. */
-export type WorkerKind = 'record' | 'explain' | 'lift';
+/** Who serves the calls: `record` counts them, `explain` answers denied ones, `lift` notes installations of filters, `trace` counts them by ptrace. */
+export type WorkerKind = 'record' | 'trace' | 'explain' | 'lift';
 
 /** Where the worker is: beside this file's folder, or one folder up where the command line's bundle has its chunks. */
 const FILES: { readonly [K in WorkerKind]: readonly [string, string] } = {
   record: ['./worker.js', '../worker.js'],
+  trace: ['./trace-worker.js', '../trace-worker.js'],
   explain: ['../explain/worker.js', '../explain-worker.js'],
   lift: ['../lift/worker.js', '../lift-worker.js'],
 };

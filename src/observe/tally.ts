@@ -1,8 +1,10 @@
 import type { ArchName } from '../facts/arches.ts';
 import { findMapping } from '../kernel/process.ts';
 import { abiOf, callKey, effectOf, type ObservedArch } from './abi.ts';
+import { ArgumentTally, type SelectorsByKey } from './arguments.ts';
 import { type Boundary, type BoundaryKind, type CallPlace, findBoundary, MARK_NR } from './boundary.ts';
 import { type FastCounts, type FastLoop, fastCount, makeKnown, newFastCounts } from './fast-loop.ts';
+import { mayInstall } from './installers.ts';
 import type { ReadyWatch } from './ready.ts';
 import { type Image, Tasks } from './tasks.ts';
 
@@ -24,6 +26,8 @@ export interface CallCount {
   /** The file that holds it, and where in that file; absent where the kernel does not say. */
   readonly module?: string;
   readonly offset?: bigint;
+  /** Of its selectors, in their order (facts/selectors.ts); absent: it has none, or they are not known. */
+  readonly values?: readonly bigint[];
 }
 
 /** What one executable called, by `callKey`. */
@@ -31,24 +35,29 @@ type Counts = { readonly [K in Phase]: Map<number, CallCount> } & {
   /** Calls that machine code counted: before the command was ready, and since. */
   readonly fast: FastCounts;
   readonly fastService: FastCounts;
+  readonly tuples: { readonly [K in Phase]: ArgumentTally<CallCount> };
 };
 
 /** A line of the result. */
 export interface ExecutableCall extends CallCount {
   readonly exe: string;
   readonly phase: Phase;
+  /** How many of them a filter denied; absent where the backend does not see those. */
+  readonly denied?: number;
   /** Errors that it returned; absent where the backend does not see results. */
   readonly errnos?: readonly number[];
 }
 
 export class Tally {
   readonly #launcher: string;
+  readonly #selectors: SelectorsByKey | undefined;
   readonly #tasks = new Tasks<Counts>(() => ({
     start: new Map(),
     program: new Map(),
     service: new Map(),
     fast: newFastCounts(),
     fastService: newFastCounts(),
+    tuples: { start: new ArgumentTally(), program: new ArgumentTally(), service: new ArgumentTally() },
   }));
   #boundary: Boundary | undefined;
   #firstImage: Image<Counts> | undefined;
@@ -63,9 +72,13 @@ export class Tally {
   watch: ReadyWatch | undefined;
   #program: Phase = 'program';
 
-  /** `launcher` is how the kernel prints the path of the executable that starts the target: its calls are not the target's. */
-  constructor(launcher: string) {
+  /**
+   * @param launcher - how the kernel prints the path of the executable that starts the target: its calls are not the target's
+   * @param selectors - absent: calls are not told apart by their arguments
+   */
+  constructor(launcher: string, selectors?: SelectorsByKey) {
     this.#launcher = launcher;
+    this.#selectors = selectors;
   }
 
   /** All calls of the target so far, the one by which it was started included. */
@@ -90,9 +103,10 @@ export class Tally {
    *
    * @param token - AUDIT_ARCH_*, unsigned
    * @param ip - gives the instruction pointer; asked for seldom, as a bigint costs
+   * @param argument - gives an argument as filters see it
    * @returns false for our own mark, which must be answered with an error instead of being let through
    */
-  add(tid: number, nr: number, token: number, ip: () => bigint): boolean {
+  add(tid: number, nr: number, token: number, ip: () => bigint, argument: (index: number) => bigint): boolean {
     const arch = abiOf(token, nr);
     if (arch === undefined) return true;
     const image = this.#tasks.imageOf(tid);
@@ -104,26 +118,31 @@ export class Tally {
       if (seen === 'launch') return true;
       if (seen === 'start') phase = seen;
     }
-    const known = image.content[phase].get(key);
+    const tuples = image.content.tuples[phase];
+    const selectors = this.#selectors?.(key, arch, nr);
+    const values = selectors && tuples.valuesOf(key, selectors, argument);
+    const known = values === undefined ? image.content[phase].get(key) : tuples.get(key, values);
     if (known !== undefined) known.count += 1;
-    else this.#addKind(image, phase, key, { arch, nr, count: 1, ...site(tid, ip()) });
+    else this.#addKind(image, phase, key, { arch, nr, count: 1, ...site(tid, ip()), ...(values && { values }) });
     if (this.watch?.seesAll) this.fastLoop?.forgetTasks();
     if (this.#apply(tid, key)) this.fastLoop?.forgetTasks();
-    else if (arch === 'x86_64' && !this.#isStarting && this.#boundary?.isPassing === false) this.#teach(tid, nr, image);
+    else if (values !== undefined) return true;
+    else if (arch === 'x86_64' && !mayInstall(key)) this.#teach(tid, nr, image);
     return true;
   }
 
   /** Everything counted so far. */
   results(): readonly ExecutableCall[] {
     return this.#tasks.images().flatMap(({ path, content }) =>
-      PHASES.flatMap((phase) =>
-        [...content[phase].values()].map((call) => ({
+      PHASES.flatMap((phase) => [
+        ...[...content[phase].values()].map((call) => ({
           exe: path,
           phase,
           ...call,
           count: call.count + (call.arch === 'x86_64' ? countedFast(content, phase, call.nr) : 0),
         })),
-      ),
+        ...content.tuples[phase].calls().map((call) => ({ exe: path, phase, ...call })),
+      ]),
     );
   }
 
@@ -140,12 +159,14 @@ export class Tally {
   }
 
   #addKind({ path, content }: Image<Counts>, phase: Phase, key: number, call: CallCount): void {
-    content[phase].set(key, call);
+    if (call.values === undefined) content[phase].set(key, call);
+    else content.tuples[phase].set(key, call.values, call);
     this.#fresh.push({ exe: path, phase, ...call });
   }
 
-  /** The next calls of this task and number are served by machine code. */
+  /** The next calls of this task and number are served by machine code, once the program has begun. */
   #teach(tid: number, nr: number, image: Image<Counts>): void {
+    if (this.#isStarting || this.#boundary?.isPassing !== false) return;
     if (this.fastLoop === undefined || this.#tasks.isUnsettled(tid)) return;
     if (this.watch?.concerns(callKey('x86_64', nr))) return;
     const counts = this.#program === 'service' ? image.content.fastService : image.content.fast;

@@ -1,9 +1,10 @@
 import { COMPAT, COUNT, COUNT_KEY, IMAGE, IN_PROGRAM } from '../ebpf/layout.ts';
-import { ARCHES } from '../facts/arches.ts';
 import type { MapContent } from '../kernel/bpf.ts';
 import { executableOf, findMapping } from '../kernel/process.ts';
-import { abiOf } from './abi.ts';
+import { archOf } from './abi.ts';
+import { MOST_TUPLES } from './arguments.ts';
 import type { ExecutableCall, Phase } from './tally.ts';
+import type { Tuple } from './traced-arguments.ts';
 
 /** What the maps of the tracing programs say, read again and again: calls by executable, phase, ABI and number. */
 
@@ -18,6 +19,7 @@ export class TracedCalls {
   readonly #sites = new Map<string, Site>();
   readonly #known = new Set<string>();
   #calls: readonly Traced[] = [];
+  #kinds: readonly ExecutableCall[] = [];
   /** Kinds of calls when takeFresh was asked last. */
   #told = 0;
 
@@ -49,24 +51,33 @@ export class TracedCalls {
     return calls.reduce((sum, call) => sum + call.count, 0);
   }
 
-  /** What `update` took, one line for each executable, phase, ABI and number. */
+  /** Takes the arguments of calls, after `update`. */
+  updateArguments(tuples: readonly Tuple[]): void {
+    this.#kinds = tuples.map((tuple) => this.#kind(tuple));
+  }
+
+  /** What `update` took, one line for each executable, phase, ABI and number, and values of selectors where they are known. */
   results(): readonly ExecutableCall[] {
-    const joined = new Map<string, ExecutableCall>();
-    for (const call of this.#calls) {
-      const key = JSON.stringify([call.exe, call.phase, call.arch, call.nr]);
-      const known = joined.get(key);
-      joined.set(key, known === undefined ? { ...call } : join(known, call));
-    }
-    return [...joined.values()];
+    const kinds = new Map<string, ExecutableCall[]>();
+    for (const kind of joined(this.#kinds)) kinds.set(keyOf(kind), [...(kinds.get(keyOf(kind)) ?? []), kind]);
+    return joined(this.#calls).flatMap((call) => splitCall(call, kinds.get(keyOf(call)) ?? []));
+  }
+
+  #kind(tuple: Tuple): ExecutableCall {
+    const { arch, nr, count, ip, tid, key, values } = tuple;
+    const exe = this.#paths.get(tuple.image) ?? '[unknown]';
+    const phase = tuple.isProgram ? 'program' : 'start';
+    return { exe, phase, arch, nr, count, ip, ...this.#site(key, tid, exe, ip), values };
   }
 
   /** Kinds of calls that results() did not have when it was asked last, each with a count of 1. */
   takeFresh(): readonly ExecutableCall[] {
     // Few reads find a kind more.
-    if (this.#calls.length === this.#told) return [];
-    this.#told = this.#calls.length;
+    const kinds = this.#calls.length + this.#kinds.length;
+    if (kinds === this.#told) return [];
+    this.#told = kinds;
     return this.results().flatMap((call) => {
-      const key = JSON.stringify([call.exe, call.phase, call.arch, call.nr]);
+      const key = kindOf(call);
       if (this.#known.has(key)) return [];
       this.#known.add(key);
       return [{ ...call, count: 1 }];
@@ -78,11 +89,12 @@ export class TracedCalls {
     const bits = key.readUInt32LE(COUNT_KEY.bits);
     const exe = this.#paths.get(key.readUInt32LE(COUNT_KEY.image)) ?? '[unknown]';
     const phase: Phase = (bits & IN_PROGRAM) === 0 ? 'start' : 'program';
-    const arch = abiOf((bits & COMPAT) === 0 ? ARCHES.x86_64.token : ARCHES.i386.token, nr) ?? 'x86_64';
+    const arch = archOf((bits & COMPAT) !== 0, nr);
     const ip = value.readBigUInt64LE(COUNT.ip);
     const site = this.#site(key.toString('latin1'), value.readUInt32LE(COUNT.tid), exe, ip);
     const count = Number(value.readBigUInt64LE(COUNT.count));
-    return { exe, phase, arch, nr, count, ip, ...site, errnos: errnosOf(value) };
+    const denied = Number(value.readBigUInt64LE(COUNT.denied));
+    return { exe, phase, arch, nr, count, denied, ip, ...site, errnos: errnosOf(value) };
   }
 
   /** Asked until the process that made the first call answers, or is gone. */
@@ -96,10 +108,25 @@ export class TracedCalls {
   }
 }
 
+const keyOf = ({ exe, phase, arch, nr }: ExecutableCall): string => JSON.stringify([exe, phase, arch, nr]);
+
+const kindOf = (call: ExecutableCall): string => `${keyOf(call)} ${call.values?.join()}`;
+
+/** One line for what differs in the number of its image alone. */
+function joined(calls: readonly ExecutableCall[]): readonly ExecutableCall[] {
+  const lines = new Map<string, ExecutableCall>();
+  for (const call of calls) {
+    const key = kindOf(call);
+    const known = lines.get(key);
+    lines.set(key, known === undefined ? { ...call } : join(known, call));
+  }
+  return [...lines.values()];
+}
+
 function join(a: ExecutableCall, b: ExecutableCall): ExecutableCall {
   const site = a.module === undefined ? b : a;
   const errnos = [...new Set([...(a.errnos ?? []), ...(b.errnos ?? [])])].sort((x, y) => x - y);
-  return { ...site, count: a.count + b.count, errnos };
+  return { ...site, count: a.count + b.count, denied: (a.denied ?? 0) + (b.denied ?? 0), errnos };
 }
 
 /** A memory file has a name, but no place: the kernel prints it so. */
@@ -115,4 +142,17 @@ function errnosOf(value: Buffer): readonly number[] {
   for (let errno = 1; errno <= COUNT.largestErrno; errno += 1)
     if (((value[COUNT.errnos + (errno >> 3)] ?? 0) >> (errno & 7)) & 1) errnos.push(errno);
   return errnos;
+}
+
+/**
+ * Splits a call into the kinds that are known of it, the most frequent ones; what is not accounted for stays without values. Errors are those of the call, whatever
+ * its arguments.
+ *
+ * @param kinds - of the call's executable, phase, ABI and number
+ */
+function splitCall(call: ExecutableCall, kinds: readonly ExecutableCall[]): readonly ExecutableCall[] {
+  const kept = [...kinds].sort((a, b) => b.count - a.count).slice(0, MOST_TUPLES);
+  const rest = call.count - kept.reduce((sum, { count }) => sum + count, 0);
+  const errnos = call.errnos === undefined ? {} : { errnos: call.errnos };
+  return [...kept.map((kind) => ({ ...kind, ...errnos })), ...(rest > 0 ? [{ ...call, count: rest }] : [])];
 }

@@ -10,14 +10,14 @@ import { type EntryPoint, entryPointOfCommand } from './entry-point.ts';
 import type { Observed, Progress } from './protocol.ts';
 import { type ExitStatus, execFailure, exitStatusOf, type Supervised } from './session.ts';
 import type { ExecutableCall } from './tally.ts';
-import { Tracer } from './tracer.ts';
+import { openTracer, type Tracer } from './tracer.ts';
+import { TracerReading } from './tracer-reading.ts';
 
 /** A command that is observed by eBPF: it is our child, nothing of it waits for us, and it goes on where we end. */
 
-/** How long the maps are left alone: first calls of processes that are gone by then have an address only. */
-const READ_MS = 20;
-/** How late the end of the command may be seen. */
-const WAIT_MS = 2;
+/** How long one may look away: first calls of processes that are gone by then have an address only. Shorter while there is news. */
+const LONGEST_MS = 20;
+const SHORTEST_MS = 2;
 
 /** The execve by which the command began, as arch/x86/entry/syscalls/syscall_64.tbl has it. */
 const EXECVE = 59;
@@ -28,21 +28,25 @@ const WAITER_NAME = 'selkie-waiter';
  * SIGINT or SIGTERM.
  *
  * @param descriptors - those of ours that the command shall have
+ * @param args - whether calls are told apart by their selector arguments
  * @throws {UnsupportedError} no eBPF here; nothing was started
  * @throws {CommandError} as superviseCommand
  */
 export async function traceCommand(
   command: readonly string[],
   descriptors: readonly number[],
+  args: boolean,
   onProgress: (progress: Progress) => void,
 ): Promise<Supervised<Observed>> {
   const [word = ''] = command;
   const path = findExecutable(word);
-  const tracer = new Tracer();
+  const tracer = await openTracer(args);
   const [ours, theirs] = socketPair();
   try {
     const pid = startWaiter({ path, argv: command }, theirs, descriptors);
     const entry = entryPointOfCommand(path);
+    // Else its own execve would be the command's first: posix_spawn(3) returns in the midst of it.
+    while (receiveMessage(ours) === undefined) await pause(1);
     const isWatched = tracer.observeLaunch(pid, entry);
     sendByte(ours);
     const status = await follow(pid, tracer, onProgress);
@@ -63,20 +67,46 @@ async function follow(pid: number, tracer: Tracer, onProgress: (progress: Progre
     isAsked = true;
     return status === undefined;
   });
+  const reading = new TracerReading(tracer, onProgress);
+  const pauses = new Pauses();
   try {
-    for (let nextRead = 0; ; await pause(WAIT_MS)) {
+    for (;;) {
       const word = status === undefined ? reap(pid) : undefined;
       if (word !== undefined) status = exitStatusOf(word);
       const isOver = status !== undefined && (isAsked || !tracer.hasProcesses);
-      if (isOver || Date.now() >= nextRead) {
-        const calls = tracer.read();
-        onProgress({ calls, fresh: tracer.takeFresh() });
-      }
-      if (Date.now() >= nextRead) nextRead = Date.now() + READ_MS;
+      const isNew = reading.look(isOver);
       if (isOver && status !== undefined) return status;
+      await pauses.next(isNew);
     }
   } finally {
+    pauses.close();
     signals.close();
+  }
+}
+
+/** Pauses that grow while there is no news, and end when a child does. */
+class Pauses {
+  #ms = SHORTEST_MS;
+  #end = (): void => {};
+  readonly #hear = (): void => this.#end();
+
+  constructor() {
+    process.on('SIGCHLD', this.#hear);
+  }
+
+  next(isNew: boolean): Promise<void> {
+    this.#ms = isNew ? SHORTEST_MS : Math.min(LONGEST_MS, 2 * this.#ms);
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#ms);
+      this.#end = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  close(): void {
+    process.off('SIGCHLD', this.#hear);
   }
 }
 

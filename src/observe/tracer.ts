@@ -1,24 +1,29 @@
-import { readFileSync } from 'node:fs';
+import { close as closeFile, readFileSync } from 'node:fs';
 import { SelkieError, UnsupportedError } from '../base/errors.ts';
 import { Btf } from '../ebpf/btf.ts';
+import type { CgroupScope } from '../ebpf/cgroup.ts';
 import { COUNT, COUNT_KEY, FOLLOW, GLOBALS, IMAGE, IMAGE_KEY, IN_PROGRAM, PROCESS, ROOM } from '../ebpf/layout.ts';
 import { entryProgram, tracingPrograms } from '../ebpf/programs.ts';
 import {
   attachTracepoint,
   attachUprobe,
   createMap,
+  deleteElement,
   isEmptyMap,
+  kernelTypes,
   loadProgram,
   MAP_ARRAY,
   MAP_HASH,
   type MapShape,
   readMap,
+  roomFor,
   setElement,
 } from '../kernel/bpf.ts';
 import { closeDescriptor } from '../kernel/descriptors.ts';
 import { executableOf } from '../kernel/process.ts';
 import type { EntryPoint } from './entry-point.ts';
 import type { ExecutableCall } from './tally.ts';
+import type { ArgumentTracer } from './traced-arguments.ts';
 import { TracedCalls } from './traced-calls.ts';
 
 /** eBPF programs on the tracepoints of system calls, while it is open: what the processes call that it is told to observe. */
@@ -26,6 +31,7 @@ import { TracedCalls } from './traced-calls.ts';
 const SHAPES = {
   processes: { name: 'processes', type: MAP_HASH, key: 4, value: PROCESS.size, entries: ROOM.processes },
   counts: { name: 'counts', type: MAP_HASH, key: COUNT_KEY.size, value: COUNT.size, entries: ROOM.counts },
+  threads: { name: 'threads', type: MAP_HASH, key: 4, value: 4, entries: ROOM.threads },
   images: { name: 'images', type: MAP_HASH, key: IMAGE_KEY.size, value: IMAGE.size, entries: ROOM.images },
   globals: { name: 'globals', type: MAP_ARRAY, key: 4, value: GLOBALS.size, entries: 1 },
   scratch: { name: 'scratch', type: MAP_ARRAY, key: 4, value: IMAGE.size, entries: 1 },
@@ -41,25 +47,37 @@ export class Tracer {
   readonly #fds: number[] = [];
   readonly #maps: { readonly [K in keyof typeof SHAPES]: number };
   readonly #calls = new TracedCalls();
+  readonly #room = {
+    counts: roomFor(SHAPES.counts),
+    images: roomFor(SHAPES.images),
+    globals: roomFor(SHAPES.globals),
+  };
+  #imagesRead = 0;
   #nextImage = FIRST_OWN_IMAGE;
   #entryProgram: number | undefined;
+  #uprobe: number | undefined;
+  #news = { images: 0n, kinds: 0n };
+  #arguments: ArgumentTracer | undefined;
 
   /**
    * Loads and attaches the programs.
    *
+   * @param Arguments - tells calls apart by their arguments; absent: nothing does
+   * @param scope - observe the processes that come into this cgroup; those inside are to be named by observeRunning
    * @throws {UnsupportedError} no rights, no BTF, or a kernel before 5.12; {SyscallError}
    */
-  constructor() {
+  constructor(Arguments: typeof ArgumentTracer | undefined, scope: CgroupScope | undefined) {
     try {
       const map = (shape: MapShape) => this.#keep(createMap(shape));
       this.#maps = {
         processes: map(SHAPES.processes),
         counts: map(SHAPES.counts),
+        threads: map(SHAPES.threads),
         images: map(SHAPES.images),
         globals: map(SHAPES.globals),
         scratch: map(SHAPES.scratch),
       };
-      this.#attach();
+      this.#attach(Arguments, scope);
     } catch (error) {
       this.close();
       throw error;
@@ -68,6 +86,7 @@ export class Tracer {
 
   /** Nothing of it stays in the kernel. */
   close(): void {
+    this.#leaveEntry();
     for (const fd of this.#fds.reverse()) closeDescriptor(fd);
     this.#fds.length = 0;
   }
@@ -78,9 +97,10 @@ export class Tracer {
    * @returns whether it can
    */
   observeLaunch(pid: number, entry: EntryPoint | undefined): boolean {
-    const isWatched = entry !== undefined && this.#watchEntry(pid, entry);
+    const isFirst = entry?.isFirst === true;
+    const isWatched = entry !== undefined && !isFirst && this.#watchEntry(pid, entry);
     this.#setProcess(pid, 0, FOLLOW | (isWatched ? 0 : IN_PROGRAM));
-    return isWatched;
+    return isFirst || isWatched;
   }
 
   /** Observes a process that runs, with all its threads, from now on; `follow`: and all that it starts. @returns its executable */
@@ -91,6 +111,8 @@ export class Tracer {
     this.#nextImage += 1;
     this.#calls.nameImage(image, path);
     this.#setProcess(pid, image, IN_PROGRAM | (follow ? FOLLOW : 0));
+    // Its end may have been before that: nobody would take it out.
+    if (executableOf(pid) === undefined) deleteElement(this.#maps.processes, keyOf(pid));
     return path;
   }
 
@@ -99,10 +121,24 @@ export class Tracer {
     return !isEmptyMap(this.#maps.processes, 4);
   }
 
+  /** Whether there are kinds of calls or executables that `read` has not read: looks at four numbers only. */
+  get hasNews(): boolean {
+    const globals = this.#globals();
+    if (globals('entered') > 0n) this.#leaveEntry();
+    return globals('kinds') > this.#news.kinds || globals('images') > this.#news.images;
+  }
+
   /** Reads the maps, and looks up where first calls came from while their processes live. @returns all calls so far */
   read(): number {
-    this.#calls.addImages(readMap(this.#maps.images, SHAPES.images));
-    return this.#calls.update(readMap(this.#maps.counts, SHAPES.counts));
+    const globals = this.#globals();
+    const news = { images: globals('images'), kinds: globals('kinds') };
+    // An image has its number a moment before it is in the map.
+    if (news.images > this.#imagesRead) this.#readImages();
+    this.#news = news;
+    const calls = this.#calls.update(readMap(this.#maps.counts, SHAPES.counts, this.#room.counts));
+    // After them: each call has its arguments counted first.
+    if (this.#arguments) this.#calls.updateArguments(this.#arguments.read());
+    return calls;
   }
 
   /** See TracedCalls. */
@@ -122,17 +158,18 @@ export class Tracer {
 
   /** Undefined while the maps have had room for everything. */
   get loss(): SelkieError | undefined {
-    const lost = readMap(this.#maps.globals, SHAPES.globals).values.readBigUInt64LE(GLOBALS.lost);
+    const lost = this.#globals()('lost');
     if (lost === 0n) return undefined;
-    const { processes, counts, images } = ROOM;
-    const room = `${processes} processes, ${counts} kinds of calls and ${images} executables`;
+    const { processes, threads, counts, images } = ROOM;
+    const room = `${processes} processes, ${threads} threads with filters, ${counts} kinds of calls and ${images} executables`;
     const problem = `Cannot record all: ${lost} calls or processes found no room: wanted at most ${room} at a time`;
     return new SelkieError('incomplete', `${problem}: record less, or with --backend notify`);
   }
 
-  #attach(): void {
+  #attach(Arguments: typeof ArgumentTracer | undefined, scope: CgroupScope | undefined): void {
     const btf = readBtf();
-    for (const [name, code] of tracingPrograms(btf, this.#maps)) {
+    if (Arguments) this.#arguments = new Arguments(btf, this.#maps.processes, (fd) => this.#keep(fd));
+    for (const [name, code] of tracingPrograms(btf, this.#maps, scope)) {
       const program = this.#keep(loadProgram({ name, code, tracepoint: btf.typedef(`btf_trace_${name}`) }));
       this.#keep(attachTracepoint(program, name));
     }
@@ -143,17 +180,32 @@ export class Tracer {
     const type = Number(readText(UPROBE_TYPE_FILE) ?? Number.NaN);
     if (Number.isNaN(type) || this.#entryProgram === undefined) return false;
     const event = attachUprobe(this.#entryProgram, { type, pid, path, offset });
-    if (event !== undefined) this.#keep(event);
+    this.#uprobe = event;
     return event !== undefined;
   }
 
+  /** It has done its work. Taking a uprobe away waits for all CPUs, some 0.1 s: a thread of libuv does. */
+  #leaveEntry(): void {
+    if (this.#uprobe !== undefined) closeFile(this.#uprobe, () => {});
+    this.#uprobe = undefined;
+  }
+
+  #readImages(): void {
+    const images = readMap(this.#maps.images, SHAPES.images, this.#room.images);
+    this.#calls.addImages(images);
+    this.#imagesRead = images.count;
+  }
+
+  #globals(): (member: Exclude<keyof typeof GLOBALS, 'size'>) => bigint {
+    const { values } = readMap(this.#maps.globals, SHAPES.globals, this.#room.globals);
+    return (member) => values.readBigUInt64LE(GLOBALS[member]);
+  }
+
   #setProcess(pid: number, image: number, flags: number): void {
-    const key = Buffer.alloc(4);
-    key.writeUInt32LE(pid);
     const value = Buffer.alloc(PROCESS.size);
     value.writeUInt32LE(image, PROCESS.image);
     value.writeUInt32LE(flags, PROCESS.flags);
-    setElement(this.#maps.processes, key, value);
+    setElement(this.#maps.processes, keyOf(pid), value);
   }
 
   #keep(fd: number): number {
@@ -162,9 +214,20 @@ export class Tracer {
   }
 }
 
+function keyOf(pid: number): Buffer {
+  const key = Buffer.alloc(4);
+  key.writeUInt32LE(pid);
+  return key;
+}
+
+/** Opens one, with the tables that arguments need. @throws as its constructor */
+export async function openTracer(args: boolean, scope?: CgroupScope): Promise<Tracer> {
+  return new Tracer(args ? (await import('./traced-arguments.ts')).ArgumentTracer : undefined, scope);
+}
+
 function readBtf(): Btf {
   try {
-    return new Btf(readFileSync(BTF_FILE));
+    return new Btf(kernelTypes() ?? readFileSync(BTF_FILE));
   } catch (cause) {
     if (cause instanceof UnsupportedError) throw cause;
     const wanted = 'wanted a kernel with CONFIG_DEBUG_INFO_BTF: use --backend notify';

@@ -1,7 +1,7 @@
 import type { ArchName } from '../facts/arches.ts';
 import { parseAction } from './action.ts';
 import { parseCondition } from './condition.ts';
-import type { Action, Policy, Rule } from './model.ts';
+import type { Action, Policy, Rule, Section } from './model.ts';
 import { parseCall } from './parse-call.ts';
 import { nowhere } from './source.ts';
 
@@ -53,7 +53,7 @@ export class PolicyBuilder {
     this.#policy = base;
   }
 
-  /** Adds a rule; `action` as in files. `call` is a name, `@set` or `syscall(n)`. */
+  /** Adds a rule; `action` as in files. `call` is a name, `@set`, `syscall(n)` or `syscall(n..m)`. */
   rule(action: string, call: string, condition?: string): PolicyBuilder {
     return this.#add(parseAction(action), call, condition);
   }
@@ -109,9 +109,9 @@ export class PolicyBuilder {
     return new PolicyBuilder({ ...this.#policy, service });
   }
 
-  /** Adds a rule that is in force for one ABI alone. */
-  only(arch: ArchName, action: string, call: string, condition?: string): PolicyBuilder {
-    const rule = { ...makeRule(parseAction(action), call, condition), only: arch };
+  /** Adds a rule that is in force for one ABI alone, or for `other`, the calls that get bad_arch. */
+  only(section: Section, action: string, call: string, condition?: string): PolicyBuilder {
+    const rule = { ...makeRule(parseAction(action), call, condition), only: section };
     return new PolicyBuilder({ ...this.#policy, syscalls: [...this.#policy.syscalls, rule] });
   }
 

@@ -4,6 +4,7 @@ import { didYouMean } from '../base/nearest.ts';
 import { ARCH_NAMES, type ArchName } from '../facts/arches.ts';
 import { parseAction } from './action.ts';
 import { describe, locateIn, pairsOf, startOf } from './document.ts';
+import type { Section } from './model.ts';
 import { CALL_PATTERN, CONDITION_PATTERN } from './schema.ts';
 import { fail, type Locate, quote } from './source.ts';
 
@@ -19,21 +20,24 @@ export function checkRules(root: YAMLMap, text: string, locate: Locate): void {
     if (!isMap(value)) wrongType(value, 'wanted ABIs, and under each actions with lists of calls', locate);
     for (const { key: arch, keyNode, value: actions } of pairsOf(value)) {
       checkArch(arch, keyNode, locate);
-      checkActions(actions, text, locate, true);
+      checkActions(actions, text, locate, arch);
     }
   }
 }
 
 function checkArch(arch: string, keyNode: Node, locate: Locate): void {
-  if ((ARCH_NAMES as readonly string[]).includes(arch)) return;
-  const near = didYouMean(arch, ARCH_NAMES) || `: wanted one of ${ARCH_NAMES.join(', ')}`;
+  const sections: readonly string[] = [...ARCH_NAMES, 'other'];
+  if (sections.includes(arch)) return;
+  const near = didYouMean(arch, sections) || `: wanted one of ${sections.join(', ')}`;
   fail('bad_value', `${quote(arch)} is no ABI${near}`, locate, startOf(keyNode));
 }
 
-function checkActions(value: Node | null, text: string, locate: Locate, mayHaveDefault = false): void {
+function checkActions(value: Node | null, text: string, locate: Locate, section?: string): void {
   if (!isMap(value)) wrongType(value, 'wanted actions with lists of calls, such as "allow: [read]"', locate);
   for (const { key: action, keyNode, value: list } of pairsOf(value)) {
-    if (mayHaveDefault && action === 'default') {
+    if (section === 'other' && action === 'default')
+      fail('bad_value', '"default" has no place under "other": its calls get bad_arch', locate, startOf(keyNode));
+    if (section !== undefined && action === 'default') {
       checkDefault(list, text, locate);
       continue;
     }
@@ -57,12 +61,12 @@ function checkDefault(value: Node | null, text: string, locate: Locate): void {
 export function checkOnly(root: YAMLMap, arches: readonly ArchName[] | undefined, locate: Locate): void {
   const only = pairsOf(root).find(({ key }) => key === 'only')?.value;
   if (!isMap(only)) return;
-  for (const { key, keyNode } of pairsOf(only)) checkListed(key as ArchName, arches, locate(startOf(keyNode)));
+  for (const { key, keyNode } of pairsOf(only)) checkListed(key as Section, arches, locate(startOf(keyNode)));
 }
 
 /** Refuses rules for an ABI that the policy does not list: they would never be in force. @throws {PolicyError} `only_arch` */
-export function checkListed(only: ArchName, arches: readonly ArchName[] | undefined, place: Place | undefined): void {
-  if (!arches || arches.includes(only)) return;
+export function checkListed(only: Section, arches: readonly ArchName[] | undefined, place: Place | undefined): void {
+  if (!arches || only === 'other' || arches.includes(only)) return;
   const problem = `"only" has rules for ${only}, which "arches" does not list (${arches.join(', ')})`;
   throw new PolicyError('only_arch', `${problem}: add it there, or leave the rules out`, place);
 }

@@ -1,6 +1,13 @@
-import { ARCHES, NO_CALL, X32_SYSCALL_BIT } from '../facts/arches.ts';
+import { ARCHES, isLittleEndian, NO_CALL, X32_SYSCALL_BIT } from '../facts/arches.ts';
 import type { SeccompData } from '../facts/seccomp.ts';
-import type { ResolvedArch, ResolvedCondition, ResolvedPolicy, ResolvedTest } from './resolved.ts';
+import type {
+  ResolvedArch,
+  ResolvedCalls,
+  ResolvedCondition,
+  ResolvedPolicy,
+  ResolvedRule,
+  ResolvedTest,
+} from './resolved.ts';
 
 /**
  * What a policy says of one call: the reference that compiled programs are held against. It is simple on purpose
@@ -11,7 +18,7 @@ import type { ResolvedArch, ResolvedCondition, ResolvedPolicy, ResolvedTest } fr
  */
 export function decide(policy: ResolvedPolicy, data: SeccompData): number {
   const arch = policy.arches.find((each) => owns(each, data));
-  return arch ? decideArch(arch, data) : policy.badArch;
+  return arch ? decideArch(arch, data) : decideOther(policy, data);
 }
 
 /** x86_64 and x32 share a token: the bit in the number tells them apart (asm/unistd.h). */
@@ -22,11 +29,32 @@ function owns({ arch, calls }: ResolvedArch, data: SeccompData): boolean {
 }
 
 function decideArch(arch: ResolvedArch, data: SeccompData): number {
-  const rules = arch.calls.get(data.nr);
-  const rule = rules?.find(({ condition }) => condition === undefined || holds(condition, data));
+  const rules = rulesOf(arch, data.nr);
+  const rule = firstThatHolds(rules, data);
   if (rule) return rule.action;
   if (rules === undefined && arch.unknown && data.nr > arch.unknown.above) return arch.unknown.action;
   return arch.default;
+}
+
+function decideOther({ other, badArch }: ResolvedPolicy, data: SeccompData): number {
+  if (!other) return badArch;
+  const isAsRead = isLittleEndian(data.arch) === other.littleEndian;
+  return firstThatHolds(rulesOf(other, data.nr), isAsRead ? data : swapped(data))?.action ?? badArch;
+}
+
+function rulesOf({ calls, ranges }: ResolvedCalls, nr: number): readonly ResolvedRule[] | undefined {
+  const range = ranges?.find(({ from, to }) => nr >= from && nr <= to);
+  return calls.get(nr) ?? (range && [range.rule]);
+}
+
+function firstThatHolds(rules: readonly ResolvedRule[] | undefined, data: SeccompData): ResolvedRule | undefined {
+  return rules?.find(({ condition }) => condition === undefined || holds(condition, data));
+}
+
+/** The call as a machine of the other byte order reads its words. */
+function swapped(data: SeccompData): SeccompData {
+  const swap = (value: bigint): bigint => ((value & 0xffff_ffffn) << 32n) | (value >> 32n);
+  return { ...data, instructionPointer: swap(data.instructionPointer), args: data.args.map(swap) };
 }
 
 /** Whether a condition holds for a call. */

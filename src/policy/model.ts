@@ -42,14 +42,19 @@ export type Condition =
 
 export type Call =
   | { readonly kind: 'name' | 'set'; readonly name: string }
-  | { readonly kind: 'number'; readonly number: number };
+  | { readonly kind: 'number'; readonly number: number }
+  /** Numbers from `from` to `to`, both included. */
+  | { readonly kind: 'range'; readonly from: number; readonly to: number };
+
+/** What a part of `only:` is for: an ABI, or the calls of all others, which have `bad_arch` for a default. */
+export type Section = ArchName | 'other';
 
 export interface Rule {
   readonly action: Action;
   readonly call: Call;
   readonly condition?: Condition;
-  /** The one ABI that it is for (a rule of `only:`); absent: every ABI of the policy. */
-  readonly only?: ArchName;
+  /** What alone it is for (a rule of `only:`); absent: every ABI of the policy. */
+  readonly only?: Section;
   /** Where it stands in its file, for messages; absent for rules that were built. */
   readonly place?: Place;
   /** Comments kept from the text: own lines before it, and behind it on its line (without `#`). */

@@ -1,13 +1,12 @@
 import * as v from 'valibot';
 import { isMap, isScalar, isSeq, type Node, type YAMLMap, type YAMLSeq } from 'yaml';
 import { didYouMean } from '../base/nearest.ts';
-import type { ArchName } from '../facts/arches.ts';
 import { parseAction } from './action.ts';
 import { checkOnly, checkRules } from './check-rules.ts';
 import { type CommentsByLine, commentsByLine } from './comments.ts';
 import { parseCondition } from './condition.ts';
 import { describe, guard, locateIn, pairsOf, parseYaml, plainValue, startOf } from './document.ts';
-import type { Action, KeyComments, Policy, Rule } from './model.ts';
+import type { Action, KeyComments, Policy, Rule, Section } from './model.ts';
 import { parseCall } from './parse-call.ts';
 import { type PolicyText, policySchema, RESERVED_KEYS } from './schema.ts';
 import { fail, type Locate, locator, quote } from './source.ts';
@@ -171,7 +170,7 @@ class Reader {
     return pairsOf(map).flatMap(({ key, keyNode, value }) => {
       this.#note(`only.${key}`, this.#take(startOf(keyNode)));
       const rules = this.#rules(`only.${key}`, value as YAMLMap);
-      return rules.map((rule) => ({ ...rule, only: key as ArchName }));
+      return rules.map((rule) => ({ ...rule, only: key as Section }));
     });
   }
 

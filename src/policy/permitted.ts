@@ -1,6 +1,7 @@
 import type { ArchName } from '../facts/arches.ts';
 import { printCondition } from './condition-print.ts';
 import type { Policy, Rule } from './model.ts';
+import { printCall } from './print.ts';
 import { rulesOfSyscalls } from './service.ts';
 import { setMembers } from './sets.ts';
 
@@ -13,7 +14,8 @@ const PERMITTING: readonly string[] = ['allow', 'log'];
  */
 export function permittedLines(policy: Policy, arches: readonly ArchName[] | undefined = policy.arches): string[] {
   const rules = [...rulesOfSyscalls(policy), ...(policy.start ?? [])].filter(
-    ({ action, only }) => PERMITTING.includes(action.kind) && (only === undefined || (arches?.includes(only) ?? true)),
+    ({ action, only }) =>
+      PERMITTING.includes(action.kind) && (only === undefined || only === 'other' || (arches?.includes(only) ?? true)),
   );
   const lines = new Set(rules.flatMap((rule) => ruleLines(rule, policy.sets, arches?.length === 1)));
   const otherwise = PERMITTING.includes(policy.default.kind) ? ['all calls that no other rule names'] : [];
@@ -21,9 +23,9 @@ export function permittedLines(policy: Policy, arches: readonly ArchName[] | und
 }
 
 function ruleLines({ call, condition, only }: Rule, edition: number, isOneArch: boolean): string[] {
-  const where = only === undefined || isOneArch ? '' : ` (${only} only)`;
+  const where = only === undefined || (isOneArch && only !== 'other') ? '' : ` (${only} only)`;
   const behind = `${where}${condition ? `: ${printCondition(condition)}` : ''}`;
-  if (call.kind === 'number') return [`syscall(${call.number})${behind}`];
+  if (call.kind === 'number' || call.kind === 'range') return [`${printCall(call)}${behind}`];
   const names =
     call.kind === 'name' ? [call.name] : (setMembers(edition, call.name) ?? []).map((member) => member.name);
   return names.map((name) => `${name}${behind}`);

@@ -1,7 +1,6 @@
-import type { ArchName } from '../facts/arches.ts';
 import { printAction } from './action.ts';
 import { printCondition } from './condition-print.ts';
-import type { Action, Call, KeyComments, Policy, Rule } from './model.ts';
+import type { Action, Call, KeyComments, Policy, Rule, Section } from './model.ts';
 
 /**
  * Writes a policy as YAML, one call a line. Rules keep their order, actions the order in which they first occur. What this
@@ -40,17 +39,21 @@ export function printPolicy(policy: Policy): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** The rules of single ABIs, ABIs in the order in which they first occur. */
+/** The rules of single ABIs, ABIs in the order in which they first occur; `other` last. */
 function printOnly({ syscalls, defaults = {}, keyComments = {} }: Policy): string[] {
-  const arches = new Set([...(Object.keys(defaults) as ArchName[]), ...syscalls.flatMap(({ only }) => only ?? [])]);
-  return [...arches].flatMap((arch) => {
+  const named = new Set<Section>([
+    ...(Object.keys(defaults) as Section[]),
+    ...syscalls.flatMap(({ only }) => only ?? []),
+  ]);
+  const arches = [...named].sort((left, right) => Number(left === 'other') - Number(right === 'other'));
+  return arches.flatMap((arch) => {
     const owner = `only.${arch}`;
     const own = keyComments[owner];
     const rules = syscalls.filter(({ only }) => only === arch);
     const head = withComment(`${arch}:`, own?.behind);
     const body = [
       head,
-      ...printDefault(defaults[arch], keyComments[`${owner}.default`]),
+      ...printDefault(arch === 'other' ? undefined : defaults[arch], keyComments[`${owner}.default`]),
       ...printRules(owner, rules, keyComments),
     ];
     return [...commentLines(own?.before, ''), ...body].map((line) => `  ${line}`);
@@ -83,10 +86,16 @@ function printRule(rule: Rule): string[] {
   return [...commentLines(rule.commentBefore, '    '), withComment(`    - ${text}`, rule.comment)];
 }
 
-/** Writes what a rule is about: `read`, `@go`, `syscall(335)`. */
+/** Writes what a rule is about: `read`, `@go`, `syscall(335)`, `syscall(0x80000000..0xbfffffff)`. */
 export function printCall(call: Call): string {
   if (call.kind === 'number') return `syscall(${call.number})`;
+  if (call.kind === 'range') return `syscall(${rangeEnd(call.from)}..${rangeEnd(call.to)})`;
   return call.kind === 'set' ? `@${call.name}` : call.name;
+}
+
+/** Numbers that no table has are bits to a reader. */
+function rangeEnd(nr: number): string {
+  return nr < 0x1_0000 ? String(nr) : `0x${nr.toString(16)}`;
 }
 
 function commentLines(comment: string | undefined, indent: string): string[] {

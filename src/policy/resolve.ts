@@ -1,13 +1,15 @@
 import { PolicyError } from '../base/errors.ts';
 import { didYouMean } from '../base/nearest.ts';
-import { type ArchName, NO_CALL, X32_SYSCALL_BIT } from '../facts/arches.ts';
+import { ARCHES, type ArchName, NO_CALL, X32_SYSCALL_BIT } from '../facts/arches.ts';
 import { allSyscallNames, largestNumber, syscallName, syscallNames, syscallNumber } from '../facts/syscalls.ts';
 import { encodeAction } from './action.ts';
 import { checkListed } from './check-rules.ts';
 import { type Candidate, checkConflicts, type Precedence } from './conflicts.ts';
 import type { Action, Policy, Rule } from './model.ts';
+import { printCall } from './print.ts';
+import { ALL_NUMBERS, hasNumbers, type Numbers, numbersOf, rangeAt, resolveRanges } from './ranges.ts';
 import { resolveCondition } from './resolve-condition.ts';
-import type { ResolvedArch, ResolvedPolicy, ResolvedRule } from './resolved.ts';
+import type { ResolvedArch, ResolvedCalls, ResolvedPolicy, ResolvedRule } from './resolved.ts';
 import { rulesOfSyscalls } from './service.ts';
 import { setMembers, setNames } from './sets.ts';
 import { quote } from './source.ts';
@@ -23,8 +25,8 @@ export interface ResolveOptions {
 /**
  * Looks everything up that a policy names, for each of its ABIs, and checks that its rules do not contradict each other.
  *
- * @throws {PolicyError} `no_arches`, `only_arch`, `unknown_call`, `unknown_set`, `number_arch`, `unknown_kernel`, `conflict`, `too_complex`,
- *   and those of `resolveCondition` and `encodeAction`
+ * @throws {PolicyError} `no_arches`, `only_arch`, `unknown_call`, `unknown_set`, `number_arch`, `other_call`, `range_condition`, `unknown_kernel`,
+ *   `conflict`, `too_complex`, and those of `resolveCondition` and `encodeAction`
  */
 export function resolvePolicy(policy: Policy, options: ResolveOptions = {}): ResolvedPolicy {
   const arches = policy.arches ?? options.arches ?? [];
@@ -42,6 +44,7 @@ export function resolvePolicy(policy: Policy, options: ResolveOptions = {}): Res
   return {
     arches: arches.map((arch) => resolveArch(policy, rules, arch, arches)),
     badArch: encodeAction(policy.badArch, first),
+    ...resolveOther(rules, first),
     notes,
   };
 }
@@ -51,6 +54,11 @@ function checkCalls(rules: readonly Rule[], arches: readonly ArchName[], policy:
   const skipped = new Map<ArchName, readonly string[]>();
   for (const rule of rules) {
     const { call, only, place } = rule;
+    if (call.kind === 'range' && rule.condition) refuseCondition(rule);
+    if (only === 'other') {
+      checkOther(rule);
+      continue;
+    }
     if (only) checkListed(only, policy.arches, place);
     const own = only ? [only] : arches;
     if (call.kind === 'set') {
@@ -65,9 +73,11 @@ function checkCalls(rules: readonly Rule[], arches: readonly ArchName[], policy:
         place,
       );
     }
-    if (call.kind === 'number') {
-      if (own.some((arch) => ownsNumber(arch, call.number, arches))) continue;
-      const problem = `syscall(${call.number}) belongs to ${call.number < X32_SYSCALL_BIT ? 'x86_64, not x32' : 'x32, not x86_64'}`;
+    if (call.kind === 'number' || call.kind === 'range') {
+      const first = call.kind === 'number' ? call.number : call.from;
+      if (own.some((arch) => (call.kind === 'range' ? hasNumbers(call, arch) : ownsNumber(arch, first, arches))))
+        continue;
+      const problem = `${printCall(call)} belongs to ${first < X32_SYSCALL_BIT ? 'x86_64, not x32' : 'x32, not x86_64'}`;
       throw new PolicyError(
         'number_arch',
         `${problem}: ${only ? 'put it under that ABI' : 'add the ABI to "arches"'}, or correct the number`,
@@ -81,6 +91,18 @@ function checkCalls(rules: readonly Rule[], arches: readonly ArchName[], policy:
   return [...skipped].map(([arch, names]) => `skipped on ${arch}, which lacks them: ${listed([...new Set(names)])}`);
 }
 
+function refuseCondition({ call, place }: Rule): never {
+  const problem = `${quote(printCall(call))} takes no condition: write a rule for each number that needs one`;
+  throw new PolicyError('range_condition', problem, place);
+}
+
+/** Other ABIs have calls of other names: their rules are by number. */
+function checkOther({ call, place }: Rule): void {
+  if (call.kind === 'number' || call.kind === 'range') return;
+  const problem = `${quote(printCall(call))} has no number under "other", which is for every other ABI`;
+  throw new PolicyError('other_call', `${problem}: write syscall(number), or add the ABI to "arches"`, place);
+}
+
 const NAMES_SHOWN = 12;
 
 function listed(names: readonly string[]): string {
@@ -88,7 +110,9 @@ function listed(names: readonly string[]): string {
   return `${names.slice(0, NAMES_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
-function refuseName(name: string, arches: readonly ArchName[], policy: Policy, { only, place }: Rule): void {
+function refuseName(name: string, arches: readonly ArchName[], policy: Policy, rule: Rule): void {
+  const { place } = rule;
+  const only = rule.only === 'other' ? undefined : rule.only;
   const known = new Set(allSyscallNames());
   if (!known.has(name)) {
     const near = didYouMean(name, only ? syscallNames(only) : known);
@@ -120,23 +144,49 @@ function resolveArch(
   arch: ArchName,
   arches: readonly ArchName[],
 ): ResolvedArch {
+  const own = rules.filter(({ only }) => only === undefined || only === arch);
+  return {
+    arch,
+    ...resolveCalls(own, arch, numbersOf(arch), (rule) => targets(rule, arch, arches, policy.sets)),
+    default: encodeAction(policy.defaults?.[arch] ?? policy.default, arch),
+    ...(policy.unknown &&
+      policy.kernel !== undefined &&
+      !policy.defaults?.[arch] && { unknown: unknownFor(policy.kernel, policy.unknown, arch) }),
+  };
+}
+
+/** Rules for all other ABIs: registers and constants are those of the first one listed. */
+function resolveOther(rules: readonly Rule[], first: ArchName): Pick<ResolvedPolicy, 'other'> {
+  const own = rules.filter(({ only }) => only === 'other');
+  if (own.length === 0) return {};
+  const target = ({ call }: Rule): readonly Target[] =>
+    call.kind === 'number' ? [{ name: undefined, number: call.number }] : [];
+  return { other: { littleEndian: ARCHES[first].littleEndian, ...resolveCalls(own, first, ALL_NUMBERS, target) } };
+}
+
+function resolveCalls(
+  rules: readonly Rule[],
+  arch: ArchName,
+  own: Numbers,
+  targetsOf: (rule: Rule) => readonly Target[],
+): ResolvedCalls {
+  const ranges = resolveRanges(rules, own, (rule) => plain(resolveRule(rule, arch, undefined)));
   const byNumber = new Map<number, Candidate[]>();
-  for (const rule of rules.filter(({ only }) => only === undefined || only === arch)) {
-    for (const { name, number } of targets(rule, arch, arches, policy.sets)) {
+  for (const rule of rules)
+    for (const { name, number } of targetsOf(rule)) {
       const candidate = resolveRule(rule, arch, name);
       const group = byNumber.get(number);
       if (group) group.push(candidate);
       else byNumber.set(number, [candidate]);
     }
-  }
   const numbers = [...byNumber].sort(([left], [right]) => left - right);
+  const withRange = (number: number, candidates: readonly Candidate[]): readonly ResolvedRule[] => {
+    const range = rangeAt(ranges, number);
+    return [...order(candidates, arch), ...(range ? [range.rule] : [])];
+  };
   return {
-    arch,
-    calls: new Map(numbers.map(([number, candidates]) => [number, order(candidates, arch)])),
-    default: encodeAction(policy.defaults?.[arch] ?? policy.default, arch),
-    ...(policy.unknown &&
-      policy.kernel !== undefined &&
-      !policy.defaults?.[arch] && { unknown: unknownFor(policy.kernel, policy.unknown, arch) }),
+    calls: new Map(numbers.map(([number, candidates]) => [number, withRange(number, candidates)])),
+    ...(ranges.length > 0 && { ranges }),
   };
 }
 
@@ -149,6 +199,7 @@ function targets({ call }: Rule, arch: ArchName, arches: readonly ArchName[], se
   if (call.kind === 'number') {
     return ownsNumber(arch, call.number, arches) ? [{ name: syscallName(arch, call.number), number: call.number }] : [];
   }
+  if (call.kind === 'range') return [];
   const names = call.kind === 'set' ? (setMembers(sets, call.name) ?? []).map(({ name }) => name) : [call.name];
   return names.flatMap((name) => {
     const number = syscallNumber(arch, name);
@@ -184,7 +235,11 @@ function located<T>(rule: Rule, work: () => T): T {
 function order(candidates: readonly Candidate[], arch: ArchName): readonly ResolvedRule[] {
   const sorted = candidates.toSorted((left, right) => left.precedence - right.precedence);
   checkConflicts(sorted, arch);
-  return sorted.map(({ action, rule, condition }) => ({ action, rule, ...(condition && { condition }) }));
+  return sorted.map(plain);
+}
+
+function plain({ action, rule, condition }: Candidate): ResolvedRule {
+  return { action, rule, ...(condition && { condition }) };
 }
 
 function unknownFor(kernel: string, unknown: Action, arch: ArchName): { above: number; action: number } {

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { ARCH_NAMES, type ArchName } from '../facts/arches.ts';
 import { ACTION_PATTERN } from './action.ts';
+import type { Section } from './model.ts';
 
 /**
  * The outer shape of a policy's text. The parser checks by it, and schema/policy.schema.json is made from it, so that
@@ -10,9 +11,12 @@ import { ACTION_PATTERN } from './action.ts';
 /** Keys that later versions of Selkie will read: refused by name, so that no text changes its meaning silently. */
 export const RESERVED_KEYS: readonly string[] = ['paths', 'flags'];
 
-/** A name, a set or a number: `read`, `@go`, `syscall(335)`. */
-export const CALL_PATTERN: RegExp =
-  /^(?:[a-z_][a-z0-9_]*|@[a-z][a-z0-9-]*|syscall\((?:[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+)\))$/;
+const NUMBER = '(?:[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+)';
+
+/** A name, a set, a number or a range of them: `read`, `@go`, `syscall(335)`, `syscall(1000..0x3fffffff)`. */
+export const CALL_PATTERN: RegExp = new RegExp(
+  `^(?:[a-z_][a-z0-9_]*|@[a-z][a-z0-9-]*|syscall\\(${NUMBER}(?:\\.\\.${NUMBER})?\\))$`,
+);
 
 /** What every condition starts with: a letter, a digit or `(`. */
 export const CONDITION_PATTERN: RegExp = /^[A-Za-z0-9_(]/;
@@ -21,8 +25,8 @@ export const CONDITION_PATTERN: RegExp = /^[A-Za-z0-9_(]/;
 export type RuleText = string | Readonly<Record<string, string>>;
 /** Actions to their calls. */
 export type RulesText = Readonly<Record<string, readonly RuleText[]>>;
-/** ABIs to rules that are for them alone. */
-export type OnlyText = Readonly<Partial<Record<ArchName, Readonly<Record<string, readonly RuleText[] | string>>>>>;
+/** ABIs, or `other`, to rules that are for them alone. */
+export type OnlyText = Readonly<Partial<Record<Section, Readonly<Record<string, readonly RuleText[] | string>>>>>;
 
 /** A policy's text as plain values, keys as written. */
 export interface PolicyText {
@@ -51,13 +55,13 @@ const action = v.pipe(
 // Keys are no picklist, as JSON Schema has none for them.
 const archKey = v.pipe(
   v.string(WANT_ARCH),
-  v.regex(new RegExp(`^(?:${ARCH_NAMES.join('|')})$`), WANT_ARCH),
-  v.description('an ABI'),
+  v.regex(new RegExp(`^(?:${ARCH_NAMES.join('|')}|other)$`), WANT_ARCH),
+  v.description('an ABI; other: the calls that get bad_arch, by number only'),
 );
 const call = v.pipe(
   v.string(WANT_RULE),
   v.regex(CALL_PATTERN, 'wanted a call: a name, "@set" or syscall(number)'),
-  v.description('a name, "@set" or syscall(number)'),
+  v.description('a name, "@set", syscall(number) or syscall(first..last)'),
 );
 const condition = v.pipe(
   v.string('wanted a condition as text'),

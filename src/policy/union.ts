@@ -2,7 +2,7 @@ import { PolicyError } from '../base/errors.ts';
 import { ARCH_NAMES } from '../facts/arches.ts';
 import { printAction } from './action.ts';
 import { checkSameHead, olderKernel, refuse, subjectOf } from './merge.ts';
-import type { KeyComments, Policy, Rule } from './model.ts';
+import type { KeyComments, Policy, Rule, Section } from './model.ts';
 
 /**
  * The union of any number of policies, one at a time. Unlike `mergePolicies`, which keeps one policy's order, the result does not
@@ -96,10 +96,12 @@ function joinLines(left: string | undefined, right: string | undefined): string 
   return [...new Set([...left.split('\n'), ...right.split('\n')])].sort().join('\n');
 }
 
+const SECTIONS: readonly Section[] = [...ARCH_NAMES, 'other'];
+
 /** By ABI, action, and name, sets last. */
 function sorted(rules: ReadonlyMap<string, Rule>): readonly Rule[] {
   const keyed = [...rules.values()].map((rule) => {
-    const abi = rule.only === undefined ? 0 : 1 + ARCH_NAMES.indexOf(rule.only);
+    const abi = rule.only === undefined ? 0 : 1 + SECTIONS.indexOf(rule.only);
     const set = rule.call.kind === 'set' ? 1 : 0;
     return { rule, key: `${abi.toString(36)} ${printAction(rule.action)} ${set} ${subjectOf(rule)}` };
   });

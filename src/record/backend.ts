@@ -1,10 +1,11 @@
-import { UsageError } from '../base/errors.ts';
+import { UnsupportedError, UsageError } from '../base/errors.ts';
 import { type Observation, type ObserveOptions, observeCommand } from './notify.ts';
+import { unseenBy } from './unseen.ts';
 
 /** Who sees the calls of a recording. */
 
-const BACKENDS = ['auto', 'notify', 'ebpf'] as const;
-/** `auto`: notify for commands, as it needs no rights and slows nobody else; ebpf for processes that run. */
+const BACKENDS = ['auto', 'notify', 'ptrace', 'ebpf'] as const;
+/** `auto`: for commands notify, as it needs no rights and slows nobody else, or ptrace where that is refused; ebpf for processes that run. */
 export type Backend = (typeof BACKENDS)[number];
 
 /** @throws {UsageError} `unknown_backend` */
@@ -16,25 +17,57 @@ export function parseBackend(word: string): Backend {
 
 export interface BackendObservation extends Observation {
   readonly backend: Exclude<Backend, 'auto'>;
+  /** Why it is this one. */
+  readonly why: string;
+  /** What it could not see. */
+  readonly unseen: readonly string[];
 }
 
 /**
  * Runs a command, or watches a running process, and observes it.
  *
- * @throws as observeCommand or traceAndObserve
+ * @throws as observeCommand, traceByPtrace or traceAndObserve
  */
 export async function observeBy(backend: Backend, options: ObserveOptions): Promise<BackendObservation> {
-  const isByEbpf = backend === 'ebpf' || options.running !== undefined;
-  if (isByEbpf && options.ready)
+  if (options.ready && (options.running !== undefined || backend === 'ebpf'))
     throw new UsageError(
       'bad_usage',
       'Cannot look for a sign of readiness by eBPF: it sees calls when they are over: use --backend notify',
     );
-  if (isByEbpf) return byEbpf(options);
-  return { ...(await observeCommand(options)), backend: 'notify' };
+  if (options.running !== undefined) return byEbpf(options, 'it alone sees processes that run already');
+  if (backend === 'ebpf') return byEbpf(options, ASKED);
+  if (backend === 'ptrace') return byPtrace(options, ASKED);
+  const why = backend === 'notify' ? ASKED : 'it needs no rights and slows nobody else';
+  try {
+    return withUnseen(await observeCommand(options), 'notify', why);
+  } catch (error) {
+    // Nothing was executed.
+    if (backend === 'notify' || !(error instanceof UnsupportedError)) throw error;
+    return await instead(options, error);
+  }
 }
 
-async function byEbpf(options: ObserveOptions): Promise<BackendObservation> {
+const ASKED = 'as asked for';
+
+/** Where neither is possible the first refusal says more. */
+async function instead(options: ObserveOptions, refused: UnsupportedError): Promise<BackendObservation> {
+  try {
+    return await byPtrace(options, `notify is refused: ${refused.message.replace(/^Cannot record: /, '')}`);
+  } catch (error) {
+    throw error instanceof UnsupportedError ? refused : error;
+  }
+}
+
+async function byPtrace(options: ObserveOptions, why: string): Promise<BackendObservation> {
+  const { traceByPtrace } = await import('./ptrace.ts');
+  return withUnseen(await traceByPtrace(options), 'ptrace', why);
+}
+
+async function byEbpf(options: ObserveOptions, why: string): Promise<BackendObservation> {
   const { traceAndObserve } = await import('./ebpf.ts');
-  return { ...(await traceAndObserve(options)), backend: 'ebpf' };
+  return { ...(await traceAndObserve(options)), backend: 'ebpf', why, unseen: [] };
+}
+
+function withUnseen(observation: Observation, backend: 'notify' | 'ptrace', why: string): BackendObservation {
+  return { ...observation, backend, why, unseen: unseenBy(backend, observation.installers ?? []) };
 }

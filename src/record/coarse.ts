@@ -32,7 +32,7 @@ function withSet(rules: readonly Rule[], set: NamedSet, seen: ReadonlySet<string
   const names = namesOn(set, policy);
   const shown = names.filter((name) => seen.has(name));
   const fits = shown.length >= LEAST_SEEN && shown.length >= LEAST_PART * names.length;
-  if (!fits || NEVER.includes(set.name)) return rules;
+  if (!fits || NEVER.includes(set.name) || rules.some((rule) => isOfArguments(rule, names))) return rules;
   const isOfSet = (rule: Rule): boolean => rule.call.kind === 'set' && rule.call.name === set.name;
   const isCovered = (rule: Rule): boolean =>
     rule.call.kind === 'name' && isPlain(rule) && names.includes(rule.call.name);
@@ -56,6 +56,11 @@ function namesOn({ members }: NamedSet, { arches = ARCH_NAMES }: Policy): readon
   return members
     .map(({ name }) => name)
     .filter((name) => arches.some((arch) => syscallNumber(arch, name) !== undefined));
+}
+
+/** Whether it is one of the calls with a condition that record made (--args): beside the set it would say nothing. */
+function isOfArguments({ call, condition, comment }: Rule, names: readonly string[]): boolean {
+  return condition !== undefined && call.kind === 'name' && names.includes(call.name) && /^ seen /.test(comment ?? '');
 }
 
 /** How comments begin that record writes itself. */

@@ -1,17 +1,18 @@
 import type { ArchName } from '../facts/arches.ts';
 import { CHOICES, VDSO_CALLS } from '../facts/siblings.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
-import type { Policy, Rule } from '../policy/model.ts';
+import type { Policy } from '../policy/model.ts';
 import { Coverage, type Fate } from './coverage.ts';
 import type { Evidence } from './evidence.ts';
 import { CONFIDENCE, type History, newRunBound } from './history.ts';
+import { seenOnce } from './seen-once.ts';
 
 /** What a recording does not know: how likely a further run leaves the policy, and which calls may come in place of those that were seen. */
 export interface Completeness {
   readonly runs: number;
   /** Runs that brought something that the policy before them did not permit, the first one included. */
   readonly newRuns: number;
-  /** Calls that one run alone showed, and that the policy permits for that reason only. */
+  /** See seenOnce. */
   readonly once: readonly string[];
   /**
    * The Good-Turing estimate of the chance that a further run needs a call outside of the policy: `once` per run, 1 at most. It is the number
@@ -55,26 +56,6 @@ export function completenessOf(policy: Policy, evidence: readonly Evidence[], hi
     siblings: arches.flatMap((arch) => siblingsOf(coverage, arch, evidence)),
     vdso: arches.flatMap((arch) => VDSO_CALLS.flatMap((call) => standing(coverage, arch, call))),
   };
-}
-
-/** The policy without the rules that stand for single calls. */
-export function ofSetsAlone({ syscalls, service, ...head }: Policy): Policy {
-  const isSet = ({ call }: Rule): boolean => call.kind === 'set';
-  return { ...head, start: [], syscalls: syscalls.filter(isSet), ...(service && { service: service.filter(isSet) }) };
-}
-
-/** The most runs of one executable stand for a call's runs: rather too few than too many. */
-function seenOnce(policy: Policy, evidence: readonly Evidence[]): readonly string[] {
-  const ofSets = new Coverage(ofSetsAlone(policy));
-  const runs = new Map<string, number>();
-  for (const { arch, syscall, nr, runs: seen } of ofSets.outside(evidence)) {
-    const name = `${syscall ?? `syscall(${nr})`}${arch === 'x86_64' ? '' : ` (${arch})`}`;
-    runs.set(name, Math.max(seen, runs.get(name) ?? 0));
-  }
-  return [...runs]
-    .filter(([, seen]) => seen === 1)
-    .map(([name]) => name)
-    .sort();
 }
 
 function standing(coverage: Coverage, arch: ArchName, call: string): readonly Standing[] {

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { UsageError } from '../base/errors.ts';
 import { ARCH_NAMES, type ArchName } from '../facts/arches.ts';
 import { errnoName } from '../facts/errnos.ts';
+import { selectorsOf } from '../facts/selectors.ts';
 import { syscallName } from '../facts/syscalls.ts';
 import type { ExecutableCall, Phase } from '../observe/tally.ts';
 import type { History } from './history.ts';
@@ -18,6 +19,9 @@ export interface Site {
   readonly offset?: bigint;
 }
 
+/** Values by argument, as much of them as the kernel reads and the selector has bits. */
+export type Condition = Readonly<Record<string, bigint>>;
+
 export interface Evidence {
   /** The executable's path when it ran. */
   readonly exe: string;
@@ -28,8 +32,8 @@ export interface Evidence {
   readonly nr: number;
   /** `program` is all behind `start`; with a sign of readiness, what comes before it. */
   readonly phase: Phase;
-  /** Reserved for argument conditions. */
-  readonly condition: null;
+  /** The values of the call's selectors (`record --args`, facts/selectors.ts); null: it has none, or they are not known. */
+  readonly condition: Condition | null;
   /** Recordings that showed it, and calls in all of them. */
   readonly runs: number;
   readonly count: number;
@@ -44,7 +48,7 @@ export interface Evidence {
 /** Turns what one run showed into evidence, sorted. */
 export function evidenceOf(results: readonly ExecutableCall[]): readonly Evidence[] {
   return sorted(
-    results.map(({ exe, arch, nr, phase, count, ip, module, offset, errnos }) => {
+    results.map(({ exe, arch, nr, phase, count, denied = 0, ip, module, offset, errnos, values }) => {
       const name = syscallName(arch, nr);
       const site = { address: ip, ...(module !== undefined && { module }), ...(offset !== undefined && { offset }) };
       return {
@@ -53,9 +57,10 @@ export function evidenceOf(results: readonly ExecutableCall[]): readonly Evidenc
         ...(name !== undefined && { syscall: name }),
         nr,
         phase,
-        condition: null,
+        condition: conditionOf(arch, name, values),
         runs: 1,
         count,
+        ...(denied > 0 && { denied }),
         site,
         ...(errnos !== undefined && { errnos: errnos.map((errno) => errnoName(arch, errno) ?? `${errno}`).sort() }),
       };
@@ -63,9 +68,18 @@ export function evidenceOf(results: readonly ExecutableCall[]): readonly Evidenc
   );
 }
 
+function conditionOf(arch: ArchName, name: string | undefined, values: ExecutableCall['values']): Condition | null {
+  if (values === undefined || name === undefined) return null;
+  return Object.fromEntries(selectorsOf(arch, name).map(({ argument }, index) => [argument, values[index] ?? 0n]));
+}
+
 /** Lines of one key are joined. */
 const keyOf = (line: Evidence): string =>
-  JSON.stringify([line.exe, line.phase, line.arch, line.syscall ?? '', line.nr]);
+  JSON.stringify([line.exe, line.phase, line.arch, line.syscall ?? '', line.nr, ...conditionKey(line.condition)]);
+
+function conditionKey(condition: Condition | null): readonly object[] {
+  return condition === null ? [] : [printValues(condition)];
+}
 
 /** In the order in which evidence is written. */
 function sorted(lines: readonly Evidence[]): readonly Evidence[] {
@@ -127,8 +141,17 @@ const hex = (value: bigint): string => `0x${value.toString(16)}`;
 /** Writes evidence as text; addresses in hexadecimal. */
 export function printEvidence(lines: readonly Evidence[], history?: History): string {
   const first = history === undefined ? '' : `${JSON.stringify(history)}\n`;
-  const print = (line: Evidence): string => JSON.stringify({ ...line, site: line.site && printSite(line.site) });
+  const print = (line: Evidence): string =>
+    JSON.stringify({
+      ...line,
+      condition: line.condition && printValues(line.condition),
+      site: line.site && printSite(line.site),
+    });
   return first + lines.map((line) => `${print(line)}\n`).join('');
+}
+
+function printValues(condition: Condition): object {
+  return Object.fromEntries(Object.entries(condition).map(([argument, value]) => [argument, hex(value)]));
 }
 
 function printSite({ address, module, offset }: Site): object {
@@ -147,7 +170,7 @@ const LINE = v.strictObject({
   syscall: v.exactOptional(v.string()),
   nr: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff)),
   phase: v.picklist(['start', 'program', 'service']),
-  condition: v.null(),
+  condition: v.nullable(v.record(v.string(), address)),
   runs: count,
   count,
   denied: v.exactOptional(count),

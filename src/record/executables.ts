@@ -57,15 +57,18 @@ export function onlyExecutable<
   return { ...recording, evidence, images, path };
 }
 
-/** @throws {UsageError} `no_such_executable` with those that were seen */
+/**
+ * @param outcome - what became of the rest, for the message
+ * @throws {UsageError} `no_such_executable` with those that were seen
+ */
 export function keepExecutable<
   R extends { readonly evidence: readonly Evidence[]; readonly images: readonly string[] },
->(recording: R, wanted: string): R {
+>(recording: R, wanted: string, outcome = ''): R {
   const kept = onlyExecutable(recording, wanted);
   if (kept) return kept;
   const seen = recording.images.join(', ');
   throw new UsageError(
     'no_such_executable',
-    `Cannot keep "${wanted}": no executable of that name ran: seen were ${seen}`,
+    `Cannot keep "${wanted}": no executable of that name ran: seen were ${seen}${outcome}`,
   );
 }

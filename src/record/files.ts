@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import type { Progress } from '../observe/protocol.ts';
 import type { ReadySign } from '../observe/ready.ts';
+import type { Running } from '../observe/traced-process.ts';
 import type { Backend } from './backend.ts';
 import { Checkpoints } from './checkpoint.ts';
 import { keepExecutable, onlyExecutable } from './executables.ts';
@@ -30,7 +31,7 @@ export interface RecordOptions {
   /** Absent: `auto`. */
   readonly backend?: Backend;
   /** See ObserveOptions. */
-  readonly running?: { readonly pid: number; readonly children: boolean };
+  readonly running?: Running;
   /** Named sets instead of names where they fit; see coarse.ts. */
   readonly isCoarse?: boolean;
   /** See ObserveOptions. */
@@ -39,6 +40,8 @@ export interface RecordOptions {
   readonly known?: readonly string[];
   /** Keep only what this executable calls. */
   readonly exe?: string;
+  /** See ObserveOptions. */
+  readonly args?: boolean;
 }
 
 /**
@@ -51,7 +54,7 @@ export async function recordToFiles(options: RecordOptions): Promise<WrittenReco
   if (options.existing === undefined) refuseExisting(files);
   requireWritable(files.policyFile);
   const earlier = options.existing === 'merge' ? (await results()).readEarlier(files) : undefined;
-  const known = earlier && (await import('./known-calls.ts')).knownCalls(earlier, options.ready);
+  const known = earlier && (await import('./known-calls.ts')).knownCalls(earlier, options);
   return recordRounds({ ...options, ...(known && { known }) }, files, earlier);
 }
 
@@ -93,6 +96,7 @@ async function recordOnce(
     running,
     descriptors,
     exe,
+    args = false,
     ready,
     known,
     isCoarse = false,
@@ -119,6 +123,7 @@ async function recordOnce(
       record({
         command,
         backend,
+        args,
         onProgress: see,
         ...(running && { running }),
         ...(descriptors && { descriptors }),
@@ -132,7 +137,8 @@ async function recordOnce(
       ...joined,
       ...files,
       known: recording.backend === 'notify' ? (known ?? []) : [],
-      recording: exe === undefined ? recording : keepExecutable(recording, exe),
+      recording:
+        exe === undefined ? recording : keepExecutable(recording, exe, `: ${files.policyFile} has the calls of all`),
     };
   } finally {
     checkpoints.close();

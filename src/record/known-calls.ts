@@ -1,16 +1,20 @@
+import { selectorsOf } from '../facts/selectors.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
+import { callKey } from '../observe/abi.ts';
 import { FIRST_CALLS } from '../observe/boundary.ts';
-import { isOfSign, type ReadySign } from '../observe/ready.ts';
-import { ofSetsAlone } from './completeness.ts';
+import { mayInstall } from '../observe/installers.ts';
+import { isOfSign } from '../observe/ready.ts';
 import { Coverage } from './coverage.ts';
 import type { Evidence } from './evidence.ts';
+import type { ObserveOptions } from './notify.ts';
 import type { Results } from './results.ts';
+import { ofSetsAlone } from './seen-once.ts';
 
 /** What a recording that adds to an earlier one need not see again: it runs natively, and is not counted. */
 
 const ARCH = 'x86_64';
 
-/** By which a thread changes or leaves its executable: the recorder must know. */
+/** By which a thread changes or leaves its executable: the recorder must know. So must it of installations of filters. */
 const ALWAYS_SEEN = ['execve', 'execveat', 'exit', 'exit_group'];
 
 /**
@@ -18,9 +22,13 @@ const ALWAYS_SEEN = ['execve', 'execveat', 'exit', 'exit_group'];
  * filter does not know executables; and whether this run makes them changes no estimate, because more than one run showed them or a set
  * permits them. Calls of x86_64 alone.
  *
- * @param ready - with a sign of readiness: calls of the service, without those in which the sign may be
+ * @param options - with a sign of readiness: calls of the service, without those in which the sign may be; with `args`: no call that has selectors,
+ *   whose values evidence tells of even where any are permitted
  */
-export function knownCalls({ policy, evidence }: Results, ready?: ReadySign): readonly string[] {
+export function knownCalls(
+  { policy, evidence }: Results,
+  { ready, args = false }: Pick<ObserveOptions, 'ready' | 'args'> = {},
+): readonly string[] {
   const [coverage, ofSets] = [new Coverage(policy), new Coverage(ofSetsAlone(policy))];
   const phase = ready === undefined ? 'program' : 'service';
   const executables = new Set(evidence.map(({ exe }) => exe));
@@ -28,7 +36,12 @@ export function knownCalls({ policy, evidence }: Results, ready?: ReadySign): re
     const nr = syscallNumber(ARCH, name) ?? -1;
     const isCommon = new Set(lines.map(({ exe }) => exe)).size === executables.size;
     const isSettled = ofSets.fate(ARCH, nr) === 'permitted' || lines.some(({ runs }) => runs > 1);
-    const isNeeded = ALWAYS_SEEN.includes(name) || FIRST_CALLS.has(nr) || (ready !== undefined && isOfSign(ready, nr));
+    const isNeeded =
+      ALWAYS_SEEN.includes(name) ||
+      FIRST_CALLS.has(nr) ||
+      mayInstall(callKey(ARCH, nr)) ||
+      (ready !== undefined && isOfSign(ready, nr)) ||
+      (args && selectorsOf(ARCH, name).length > 0);
     return isCommon && isSettled && !isNeeded && coverage.fate(ARCH, nr, phase) === 'permitted';
   };
   return [...linesByName(evidence, phase)].filter(([name, lines]) => isKnown(name, lines)).map(([name]) => name);

@@ -2,6 +2,7 @@ import { inheritedDescriptors } from '../kernel/descriptors.ts';
 import type { Observed, Progress } from '../observe/protocol.ts';
 import type { ReadySign } from '../observe/ready.ts';
 import { type ExitStatus, superviseCommand } from '../observe/session.ts';
+import type { Running } from '../observe/traced-process.ts';
 import { prepareSign } from './ready-sign.ts';
 
 export { type ExitStatus, exitCodeOf } from '../observe/session.ts';
@@ -13,14 +14,16 @@ export interface ObserveOptions {
   readonly command: readonly string[];
   /** Those of ours that the command shall have; absent: see SuperviseOptions. */
   readonly descriptors?: readonly number[];
+  /** Tell calls apart by their selector arguments (facts/selectors.ts). */
+  readonly args?: boolean;
   /** Called meanwhile; see Progress. */
   readonly onProgress?: (progress: Progress) => void;
   /** What says that the command is ready, and so begins the phase `service`. Not with eBPF. */
   readonly ready?: ReadySign;
-  /** Calls that run natively and are not counted; see known-calls.ts. With eBPF all are counted. */
+  /** Calls that run natively and are not counted; see known-calls.ts. By ptrace and eBPF all are counted. */
   readonly known?: readonly string[];
-  /** Instead of running the command, which only names it: a process that runs already, with or without what it starts. Needs eBPF. */
-  readonly running?: { readonly pid: number; readonly children: boolean };
+  /** Instead of running the command, which only names it: what runs already. Needs eBPF. */
+  readonly running?: Running;
 }
 
 export interface Observation extends Observed {
@@ -31,7 +34,8 @@ export interface Observation extends Observed {
   readonly error: Error | undefined;
 }
 
-const NOTHING: Observed = { calls: 0, boundary: 'exec', results: [], isSynchronous: false };
+/** What a recording has seen that could not begin. */
+export const NOTHING: Observed = { calls: 0, boundary: 'exec', results: [], isSynchronous: false };
 
 /**
  * Runs a command and observes all system calls of it and its descendants, until the last of them is gone.
@@ -42,6 +46,7 @@ export async function observeCommand({
   command,
   descriptors = inheritedDescriptors(),
   onProgress,
+  args = false,
   ready,
   known = [],
 }: ObserveOptions): Promise<Observation> {
@@ -54,7 +59,7 @@ export async function observeCommand({
       purpose: 'record',
       nothing: NOTHING,
       descriptors,
-      workerOptions: { ...(sign && { ready: sign.options }), hasKnown: filter !== undefined },
+      workerOptions: { args, ...(sign && { ready: sign.options }), hasKnown: filter !== undefined },
       ...(filter && { filter }),
       ...(sign?.renamed && { renamed: sign.renamed }),
       ...(onProgress ? { onEvent: onProgress } : {}),

@@ -20,6 +20,10 @@ export interface Recording {
   readonly backend: Exclude<Backend, 'auto'>;
   /** Whether the command said that it is ready; absent where nobody asked. */
   readonly isReady?: boolean;
+  /** Why it is this one. */
+  readonly why: string;
+  /** What it could not see, in sentences. */
+  readonly unseen: readonly string[];
 }
 
 export interface RecordingOptions extends ObserveOptions {
@@ -38,7 +42,7 @@ export interface RecordingOptions extends ObserveOptions {
 export async function record({ backend = 'auto', ...options }: RecordingOptions): Promise<Recording> {
   // The tables of names are loaded while the command runs.
   const [observation, { evidenceOf }] = await Promise.all([observeBy(backend, options), import('./evidence.ts')]);
-  const { results, isSynchronous: _, ...rest } = observation;
+  const { results, isSynchronous: _, installers: __, ...rest } = observation;
   const images = [...new Set(results.map(({ exe }) => exe))];
   return { ...rest, evidence: evidenceOf(results), images };
 }

@@ -1,7 +1,6 @@
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { readBounded, writeFileAtomically } from '../kernel/files.ts';
-import { mergePolicies } from '../policy/merge.ts';
 import type { Policy } from '../policy/model.ts';
 import { parsePolicy } from '../policy/parse.ts';
 import { printPolicy } from '../policy/print.ts';
@@ -9,12 +8,15 @@ import { coarsen } from './coarse.ts';
 import { Coverage } from './coverage.ts';
 import { type Evidence, mergeEvidence, parseEvidence, parseHistory, printEvidence } from './evidence.ts';
 import { addRun, type History } from './history.ts';
+import { joinPolicy } from './join-policy.ts';
+import { lineText } from './line-text.ts';
 import type { Recording } from './record.ts';
 import {
   type Floor,
   floorOf,
   impliedCalls,
   joinFloors,
+  type PolicyOptions,
   policyFromEvidence,
   releaseOf,
   withoutRingsOfNode,
@@ -100,17 +102,20 @@ export function joinResults(seen: Seen, { earlier, wantsFloor, isCoarse = false,
   const floors = wantsFloor ? floorsOf(seen) : new Map<string, Floor | undefined>();
   const floor = joinFloors([...floors.values()]);
   const wanted = withoutRingsOfNode(seen.evidence, floors);
-  const fresh = policyFromEvidence(wanted, {
+  const options: PolicyOptions = {
     name,
     kernel: releaseOf(release()),
     implied: impliedCalls(seen.evidence, floors),
     ...(wantsFloor ? { floor: floor ?? 'none' } : {}),
-  });
-  const merged = earlier ? mergePolicies(earlier.policy, fresh) : fresh;
+  };
+  const merged = earlier
+    ? joinPolicy(earlier.policy, earlier.evidence, wanted, options)
+    : policyFromEvidence(wanted, options);
   const evidence = mergeEvidence(earlier?.evidence ?? [], seen.evidence);
   const policy = isCoarse ? coarsen(merged, evidence) : merged;
-  const added = earlier ? namesOf(evidence).filter((call) => !namesOf(earlier.evidence).includes(call)) : [];
-  const isNew = earlier === undefined || new Coverage(earlier.policy).outside(wanted).length > 0;
+  const outside = earlier ? new Coverage(earlier.policy).outside(wanted) : wanted;
+  const added = earlier ? addedOf(earlier.evidence, evidence, outside) : [];
+  const isNew = earlier === undefined || outside.length > 0;
   const history = !seen.isWhole && !isNew ? earlier?.history : addRun(earlier?.history, isNew);
   return { policy, evidence, history, floor, added };
 }
@@ -132,6 +137,18 @@ function readIfThere(file: string): Uint8Array | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Calls that are new, and new arguments of others that the policy did not permit. */
+function addedOf(
+  before: readonly Evidence[],
+  now: readonly Evidence[],
+  outside: readonly Evidence[],
+): readonly string[] {
+  const known = new Set(namesOf(before));
+  const names = namesOf(now).filter((call) => !known.has(call));
+  const lines = outside.filter(({ condition, syscall = '' }) => condition !== null && known.has(syscall));
+  return [...new Set([...names, ...lines.map(lineText)])];
 }
 
 function namesOf(evidence: readonly Evidence[]): readonly string[] {

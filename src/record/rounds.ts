@@ -31,6 +31,7 @@ export function joinRounds(earlier: Recording, later: Recording): Recording {
     ...(later.isReady === undefined ? {} : { isReady: later.isReady && earlier.isReady !== false }),
     calls: earlier.calls + later.calls,
     images: [...new Set([...earlier.images, ...later.images])],
+    unseen: [...new Set([...earlier.unseen, ...later.unseen])],
     evidence: mergeEvidence(earlier.evidence, later.evidence),
   };
 }

@@ -1,7 +1,9 @@
 import { detectGo } from '../elf/go.ts';
 import { detectRuntime } from '../elf/runtime.ts';
 import { ARCH_NAMES } from '../facts/arches.ts';
+import { FLOORS } from '../facts/floors.ts';
 import type { Action, Call, Policy, Rule } from '../policy/model.ts';
+import { type RuleScope, rulesOfCall } from './call-rules.ts';
 import type { Evidence } from './evidence.ts';
 
 /** Evidence and floors to a policy. */
@@ -99,7 +101,10 @@ export function policyFromEvidence(evidence: readonly Evidence[], options: Polic
   const lines = evidence.filter((line) => options.exe === undefined || line.exe === options.exe);
   const names = (phase: Evidence['phase']) => lines.filter((line) => line.phase === phase);
   const service = names('service');
-  const start = rules(names('start'));
+  // Rules of all ABIs have no conditions where there are several; what the service may do, `syscalls:` must permit.
+  const isMixed = new Set(lines.map(({ arch }) => arch)).size > 1;
+  const isOfAll = { isMixed, isForAll: true };
+  const start = rules(names('start'), isOfAll);
   const hasExec = lines.some(({ syscall }) => syscall === 'execve' || syscall === 'execveat');
   // Logs may lack it; `run` cannot start a program without.
   if (options.floor !== undefined && start.length === 0 && !hasExec)
@@ -117,33 +122,60 @@ export function policyFromEvidence(evidence: readonly Evidence[], options: Polic
     kernel: options.kernel,
     unknown: ENOSYS,
     badArch: { kind: 'kill_process' },
-    syscalls: [...rules([...names('program'), ...service], options), ...sets(options.floor)],
+    syscalls: [
+      ...rules([...names('program'), ...service], { ...options, isMixed, isForAll: service.length > 0 }),
+      ...sets(options.floor),
+    ],
     ...(start.length > 0 && { start }),
     // What `syscalls:` refuse stays refused as it is.
     ...(service.length > 0 && {
-      service: [...rules(service, options), ...sets(options.floor).filter(({ action }) => action === ALLOW)],
+      service: [
+        ...rules(service, { ...options, ...isOfAll }),
+        ...sets(options.floor).filter(({ action }) => action === ALLOW),
+      ],
     }),
   };
 }
 
-function rules(
-  lines: readonly Evidence[],
-  { floor, implied = new Map() }: Pick<PolicyOptions, 'floor' | 'implied'> = {},
-): Rule[] {
-  const calls = new Map<string, Rule>();
-  for (const { syscall, nr } of lines) {
-    const call: Call = syscall === undefined ? { kind: 'number', number: nr } : { kind: 'name', name: syscall };
-    calls.set(syscall ?? `syscall(${nr})`, { action: ALLOW, call });
+type RulesOptions = Pick<PolicyOptions, 'floor' | 'implied'> & Omit<RuleScope, 'permittedBy'>;
+
+function rules(lines: readonly Evidence[], { floor, implied = new Map(), ...scope }: RulesOptions): Rule[] {
+  const calls = new Map<string, readonly Rule[]>();
+  for (const [name, own] of linesByCall(lines)) {
+    const [{ syscall, nr }] = own;
+    const call: Call = { kind: 'number', number: nr };
+    const permittedBy = floorWith(floor, name);
+    calls.set(
+      name,
+      syscall === undefined ? [{ action: ALLOW, call }] : rulesOfCall(name, own, { ...scope, permittedBy }),
+    );
   }
   for (const [name, reason] of implied)
     if (!calls.has(name))
-      calls.set(name, { action: ALLOW, call: { kind: 'name', name }, comment: ` not seen: ${reason}` });
+      calls.set(name, [{ action: ALLOW, call: { kind: 'name', name }, comment: ` not seen: ${reason}` }]);
   const added = floor === undefined ? [] : KERNEL_FLOOR.filter((name) => !calls.has(name));
   // A runtime's own floor has them, each with its reason.
   if (floor === 'none')
     for (const name of added)
-      calls.set(name, { action: ALLOW, call: { kind: 'name', name }, comment: ' not seen, but any run may need it' });
-  return [...calls].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, rule]) => rule);
+      calls.set(name, [{ action: ALLOW, call: { kind: 'name', name }, comment: ' not seen, but any run may need it' }]);
+  return [...calls].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, own]) => own);
+}
+
+function linesByCall(lines: readonly Evidence[]): ReadonlyMap<string, readonly [Evidence, ...Evidence[]]> {
+  const calls = new Map<string, [Evidence, ...Evidence[]]>();
+  for (const line of lines) {
+    const name = line.syscall ?? `syscall(${line.nr})`;
+    const known = calls.get(name);
+    if (known === undefined) calls.set(name, [line]);
+    else known.push(line);
+  }
+  return calls;
+}
+
+function floorWith(floor: Floor | 'none' | undefined, call: string): string | undefined {
+  if (floor === undefined || floor === 'none') return undefined;
+  const set = floor.sets.find((name) => FLOORS[name]?.some((member) => member.name === call));
+  return set === undefined ? undefined : `@${set}`;
 }
 
 function sets(floor: Floor | 'none' | undefined): readonly Rule[] {

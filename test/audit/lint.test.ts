@@ -360,6 +360,21 @@ const CASES: readonly Case[] = [
     line: 15,
   },
   {
+    id: 'dead-rule',
+    claim: 'a range within another one',
+    found: with_('syscall(1000..2000)', 'syscall(1500..1600)'),
+    missed: with_('syscall(1000..2000)', 'syscall(2001..2100)'),
+    line: 15,
+  },
+  {
+    id: 'rule-like-default',
+    claim: 'a range that gets what unknown numbers get anyway',
+    found: GOOD.replace('["@fallback"]', '["@fallback", syscall(1000..2000)]'),
+    missed: GOOD.replace('["@fallback"]', '["@fallback", syscall(100..2000)]'),
+    severity: 'note',
+    line: 8,
+  },
+  {
     id: 'rule-like-default',
     claim: 'a refusal that the default gives',
     found: GOOD.replace('allow:', 'errno(EPERM): [ptrace]\n  allow:'),

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { executableOf } from '../../src/kernel/process.ts';
 import { compareInPlace, examine } from '../support/doctor.ts';
 import { scratchFolder } from '../support/folders.ts';
 import { PLACES, type Place } from '../support/places.ts';
-import { selkie } from '../support/selkie.ts';
+import { SELKIE, selkie } from '../support/selkie.ts';
 
 for (const place of PLACES)
   test(`doctor says of every command what it then does: ${place.name}`, { skip: place.skip }, (context) => {
@@ -45,6 +47,23 @@ test('doctor on a dyno: what is refused is listed, and commands work all the sam
   assert.equal(answer('user namespaces'), 'no');
   assert.equal(answer('TSYNC'), 'yes');
   assert.equal(report.place.noNewPrivs, true);
+});
+
+test('doctor says whether record can use eBPF, as it then does, and why not', {
+  skip: process.getuid?.() !== 0 && 'root can be somebody else',
+}, (context) => {
+  const folder = scratchFolder(context);
+  const policy = join(folder, 'true.yaml');
+  for (const prefix of [[], ['setpriv', '--reuid=65534', '--clear-groups']]) {
+    const run = (...words: readonly string[]) => {
+      const [program = '', ...args] = [...prefix, process.execPath, SELKIE, ...words];
+      return spawnSync(program, args, { encoding: 'utf8' });
+    };
+    const said = /^by ebpf +(works|does not work, because (.+); what to do: .+)$/m.exec(run('doctor').stdout);
+    const { status } = run('record', '--force', '--backend', 'ebpf', '-o', policy, 'true');
+    assert.equal(said?.[1] === 'works', status === 0, said?.[0]);
+    if (prefix.length > 0) assert.match(said?.[2] ?? '', /bpf\(2\): EPERM.*: no CAP_BPF and CAP_PERFMON/);
+  }
 });
 
 test('doctor: a line for every command, soon, and nothing of it stays', (context) => {

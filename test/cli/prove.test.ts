@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { encodeProgram } from '../../src/bpf/codec.ts';
 import { buildProgram } from '../support/builds.ts';
 import { scratchFolder } from '../support/folders.ts';
 import { selkie } from '../support/selkie.ts';
@@ -54,6 +55,27 @@ test('one bit of one instruction: 1, with the calls that differ on each ABI', (c
   assert.deepEqual([json.equal, json.differences.length], [false, 3]);
   for (const { condition, a, b, example } of json.differences)
     assert.deepEqual([condition, a, b, example.args[0]], ['domain == AF_INET', 'errno(EPERM)', 'allow', '0x2']);
+});
+
+test('a program that returns an argument: 1, one call for all, and a note that there are more', (context) => {
+  const cwd = scratch(context);
+  const returnsFirst = encodeProgram([
+    { code: 0x20, jt: 0, jf: 0, k: 16 },
+    { code: 0x16, jt: 0, jf: 0, k: 0 },
+  ]);
+  writeFileSync(join(cwd, 'a.bpf'), returnsFirst);
+  for (const words of [
+    ['prove', '-p', 'p.yaml', 'a.bpf'],
+    ['diff', 'p.yaml', 'a.bpf'],
+  ]) {
+    const { status, stdout, stderr } = selkie(words, { cwd });
+    assert.equal(status, 1, stderr);
+    assert.match(stdout, /; for example [^;\n]+\n/);
+    assert.match(stderr, /more calls differ than can be listed: this is one of them/);
+    const json = JSON.parse(selkie([...words, '--json'], { cwd }).stdout);
+    assert.deepEqual([json.equal, json.complete, json.differences.length], [false, false, 1]);
+  }
+  assert.equal(selkie(['prove', '-p', 'a.bpf', 'a.bpf'], { cwd }).status, 0);
 });
 
 test('a sealed binary is equal to its policy: the probe call does not count', {

@@ -48,6 +48,25 @@ for (const arch of OTHER_ARCHES)
     }
   });
 
+for (const arches of [['x86_64'], ['x86_64', 'x32'], ['x32'], ['x86_64', 'i386', 'aarch64'], ['s390x']] as const)
+  test(`compile() keeps the meaning of ranges and of rules for other ABIs: beside ${arches.join(', ')}`, () => {
+    for (let seed = 1; seed <= 12; seed += 1) {
+      const random = seeded(seed);
+      const policy = randomPolicy(random, { arches, ranges: true });
+      const program = compile(policy);
+      const drawn = Array.from({ length: CALLS }, () => boundaryCall(random, policy));
+      const calls = [...callsOfEveryRule(policy), ...callsOfEveryReturn(program), ...drawn];
+      // Machines of the other word order read the same words.
+      const foreign = calls.map((call) => ({
+        ...call,
+        arch: ARCHES[arches[0] === 's390x' ? 'ppc64le' : 's390x'].token,
+      }));
+      const { difference, unreached } = agreement(program, policy, [...calls, ...foreign]);
+      assert.equal(difference && `seed ${seed}: ${show(difference)}`, undefined);
+      assert.deepEqual(unreached, [], `seed ${seed}: returns that were never reached`);
+    }
+  });
+
 test('a big-endian program loads the words of an argument the other way round', () => {
   const text = (arch: string): string =>
     `selkie: 1\nsets: 1\narches: [${arch}]\ndefault: errno(ENOSYS)\nsyscalls:\n  allow:\n    - lseek: offset == 5\n`;

@@ -16,6 +16,9 @@ const call: fc.Arbitrary<Call> = fc.oneof(
   fc.constantFrom('read', 'socket', 'openat').map((name): Call => ({ kind: 'name', name })),
   fc.constantFrom('network', 'glibc-threads').map((name): Call => ({ kind: 'set', name })),
   fc.nat(0xffff_ffff).map((number): Call => ({ kind: 'number', number })),
+  fc
+    .tuple(fc.nat(0x7fff_ffff), fc.integer({ min: 1, max: 0x7fff_ffff }))
+    .map(([from, size]): Call => ({ kind: 'range', from, to: from + size })),
 );
 
 const { constant } = fc.letrec<{ constant: Constant; term: Constant[number] }>((tie) => ({

@@ -48,6 +48,40 @@ test('Coverage says what becomes of a call whatever its arguments: one that is p
   assert.equal(fate('socket'), 'refused');
 });
 
+test('Coverage of arguments that are known: conditions on them are decided, on others not', () => {
+  const policy = parsePolicy(`selkie: 1
+sets: 1
+default: errno(EPERM)
+syscalls:
+  allow:
+    - socket: domain == AF_UNIX && not type == SOCK_RAW
+    - mmap: prot within [PROT_READ, PROT_WRITE] && length < 4096
+    - fchmod: (mode & S_ISUID) == 0
+    - ioctl: request in [TCGETS]
+`);
+  const isOutside = (syscall: string, condition: Evidence['condition']) =>
+    new Coverage(policy).outside([line(syscall, { condition })]).length > 0;
+  assert.equal(isOutside('socket', { domain: 1n, type: 1n, protocol: 0n }), false);
+  assert.equal(isOutside('socket', { domain: 1n, type: 3n, protocol: 0n }), true);
+  assert.equal(isOutside('socket', { domain: 2n, type: 1n, protocol: 0n }), true);
+  assert.equal(isOutside('socket', { domain: 1n }), true);
+  assert.equal(isOutside('socket', null), true);
+  assert.equal(isOutside('mmap', { prot: 1n, flags: 2n }), true);
+  assert.equal(isOutside('fchmod', { mode: 0n }), false);
+  assert.equal(isOutside('fchmod', { mode: 0x800n }), true);
+  assert.equal(isOutside('ioctl', { request: 0x5401n }), false);
+});
+
+test('what one run alone showed counts where the other runs would not permit it', () => {
+  const once = (...lines: readonly Evidence[]) => completenessOf(POLICY, lines, { runs: 5, quiet: [4] }).once;
+  const prctl = (option: bigint, runs: number) => line('prctl', { condition: { option }, runs });
+  assert.deepEqual(once(prctl(15n, 5), prctl(16n, 1)), ['prctl(PR_GET_NAME)']);
+  const accept4 = (flags: bigint, runs: number) => line('accept4', { condition: { flags }, runs });
+  assert.deepEqual(once(accept4(0x80000n, 3), accept4(0n, 1)), []);
+  assert.deepEqual(once(accept4(0n, 3), accept4(0x80000n, 1)), ['accept4(SOCK_CLOEXEC)']);
+  assert.deepEqual(once(accept4(0n, 3), accept4(0x80000n, 1), line('accept4')), []);
+});
+
 test('what start alone permits is outside for the program; another ABI is outside', () => {
   const coverage = new Coverage(POLICY);
   assert.equal(fate('execve'), 'refused');

@@ -7,7 +7,6 @@ import { parseEvidence } from '../../src/record/evidence.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { compileC } from '../support/programs.ts';
 import { SELKIE } from '../support/selkie.ts';
-import { cannotCompile } from '../support/tools.ts';
 
 const folder = temporaryFolder();
 chmodSync(folder, 0o777);
@@ -40,67 +39,18 @@ function record(backend: string, command: readonly string[], prefix: readonly st
   return { ...result, policy, evidence };
 }
 
-/** What both backends must agree on: executable, phase, ABI, number, and how often. */
-const seenBy = (backend: string, command: readonly string[], isCounted: boolean): readonly string[] =>
-  record(backend, command).evidence.map(({ exe, phase, arch, nr, count }) =>
-    [exe, phase, arch, nr, isCounted ? count : ''].join(' '),
-  );
-
 const HEAD = `#define _GNU_SOURCE
 #include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-static volatile int hits; static void hit(int s) { hits += s; }
-static void *run(void *p) { for (int i = 0; i < 100; i++) syscall(110); return p; }
+static void *run(void *p) { for (int i = 0; i < 100; i++) syscall(110); usleep(20000); return p; }
 `;
-/** Programs, their compiler flags, and whether every count is the same in every run. */
-const VICTIMS: { readonly [name: string]: readonly [body: string, flags: readonly string[], isCounted: boolean] } = {
-  static: ['for (int i = 0; i < 1000; i++) syscall(110);', ['-static'], true],
-  threads: [
-    'pthread_t t[4]; for (int i = 0; i < 4; i++) pthread_create(t + i, 0, run, 0); for (int i = 0; i < 4; i++) pthread_join(t[i], 0);',
-    ['-pthread'],
-    false,
-  ],
-  tree: ['for (int i = 0; i < 3; i++) fork(); syscall(39); while (wait(0) > 0);', [], true],
-  chain: ['execl("/bin/sh", "sh", "-c", "exec env true", (char *)0);', [], true],
-  failing: ['execl("/nowhere", "x", (char *)0); chdir("/nowhere");', [], true],
-  vfork: ['if (!vfork()) { execl("/bin/true", "true", (char *)0); _exit(1); } wait(0);', [], true],
-  int80: ['long r; __asm__ volatile("int $0x80" : "=a"(r) : "a"(20));', [], true],
-  x32: ['syscall(0x40000000 + 39); syscall(0x40000000 + 110);', [], true],
-  unknown: ['syscall(4000); syscall(0x7ff);', [], true],
-  signals: ['signal(SIGUSR1, hit); for (int i = 0; i < 50; i++) raise(SIGUSR1);', [], true],
-  alarm: ['struct sigaction a = {.sa_handler = hit}; sigaction(SIGALRM, &a, 0); alarm(1); pause();', [], true],
-  daemon: ['if (fork()) _exit(0); setsid(); usleep(100000); syscall(39);', [], true],
-};
-
-for (const [name, [body, flags, isCounted]] of Object.entries(VICTIMS))
-  test(`ebpf and notify see the same: ${name}`, { skip }, () => {
-    const file = compileC(folder, name, `${HEAD}int main(void) { ${body} return 0; }`, [...flags, '-w']);
-    const seen = seenBy('ebpf', [file], isCounted);
-    assert.ok(seen.length > 3);
-    assert.deepEqual(seen, seenBy('notify', [file], isCounted));
-  });
-
-test('ebpf and notify see the same of an i386 program', { skip: skip || cannotCompile('-m32') }, () => {
-  const source = '#include <unistd.h>\nint main(void) { for (int i = 0; i < 1000; i++) getppid(); return 0; }';
-  for (const flags of [['-m32', '-static'], ['-m32']]) {
-    const file = compileC(folder, `i386-${flags.length}`, source, flags);
-    const numbers = (backend: string) =>
-      record(backend, [file])
-        .evidence.map(({ arch, nr, count }) => [arch, nr, count].join(' '))
-        .sort();
-    // The phases of a dynamic one differ: notify has no mark for i386, and goes by the instruction pointer.
-    assert.deepEqual([...new Set(numbers('ebpf'))], [...new Set(numbers('notify'))]);
-  }
-});
 
 test('errors that calls return are evidence', { skip }, () => {
-  const { evidence } = record('ebpf', [join(folder, 'failing')]);
+  const source =
+    '#include <unistd.h>\nint main(void) { execl("/nowhere", "x", (char *)0); chdir("/nowhere"); return 0; }';
+  const { evidence } = record('ebpf', [compileC(folder, 'failing', source, ['-w'])]);
   const errnos = (name: string) =>
     evidence.find(({ syscall, phase }) => syscall === name && phase === 'program')?.errnos;
   assert.deepEqual(errnos('execve'), ['ENOENT']);
@@ -138,12 +88,13 @@ test('without rights ebpf is refused with the reason before the command runs, an
 });
 
 test('when Selkie is killed the command goes on, and nothing stays in the kernel', { skip }, async () => {
-  // Links of tracepoints, as descriptors of any process show them.
-  const programs = () => {
-    const script = 'cat /proc/[0-9]*/fdinfo/* 2>/dev/null | grep -c "^link_type:"';
-    return Number(spawnSync('sh', ['-c', script], { encoding: 'utf8' }).stdout);
+  // Links of tracepoints, by what the descriptors of processes show: of all processes, as another could have got one from Selkie.
+  const links = (pid: string): readonly string[] => {
+    const script = `cat /proc/${pid}/fdinfo/* 2>/dev/null | grep "^link_id:"`;
+    return spawnSync('sh', ['-c', script], { encoding: 'utf8' })
+      .stdout.split('\n')
+      .filter((line) => line !== '');
   };
-  const before = programs();
   const done = join(folder, 'done');
   const words = [
     SELKIE,
@@ -159,10 +110,14 @@ test('when Selkie is killed the command goes on, and nothing stays in the kernel
   ];
   const selkie = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'ignore'] });
   await new Promise((resolve) => selkie.stdout.once('data', resolve));
-  assert.ok(programs() > before);
+  const own = links(`${selkie.pid}`);
+  assert.ok(own.length > 0);
   selkie.kill('SIGKILL');
   await new Promise((resolve) => setTimeout(resolve, 1500));
-  assert.equal(programs(), before);
+  assert.deepEqual(
+    links('[0-9]*').filter((link) => own.includes(link)),
+    [],
+  );
   assert.ok(existsSync(done));
 });
 

@@ -36,6 +36,12 @@ const lines = fc.array(
       nr: fc.nat(10),
       runs: fc.integer({ min: 1, max: 9 }),
       count: fc.integer({ min: 1, max: 1e9 }),
+      condition: fc.option(
+        fc.record(
+          { domain: fc.bigInt({ min: 0n, max: 3n }), type: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }) },
+          { noNullPrototype: true },
+        ),
+      ),
     })
     .map((over) => line({ ...over, syscall: `call${over.nr}` })),
 );

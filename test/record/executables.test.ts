@@ -45,8 +45,9 @@ for (const wanted of ['service', program])
     assert.equal(confined.status, 3, confined.stderr);
   });
 
-test('--exe with a name that did not run is refused with those that did', () => {
+test('--exe with a name that did not run is refused with those that did, and nothing is lost', () => {
   const { stderr, status } = selkie(['record', '--exe', 'other', '-o', join(folder, 'no.yaml'), program]);
   assert.equal(status, 125);
-  assert.match(stderr, /Cannot keep "other": .*seen were .*\/service/);
+  assert.match(stderr, /Cannot keep "other": .*seen were .*\/service: .*no\.yaml has the calls of all/);
+  assert.ok(parseEvidence(readFileSync(join(folder, 'no.evidence.json'), 'utf8'), 'no').length > 0);
 });

@@ -1,25 +1,29 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { aliveWith } from '../support/alive.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { compileC } from '../support/programs.ts';
 import { SELKIE } from '../support/selkie.ts';
 
 const folder = temporaryFolder();
 const script = join(folder, 'observe.mjs');
-const notify = fileURLToPath(new URL('../../src/record/notify.js', import.meta.url));
+const record = fileURLToPath(new URL('../../src/record/record.js', import.meta.url));
 writeFileSync(
   script,
-  `import { observeCommand } from ${JSON.stringify(notify)}; await observeCommand({ command: process.argv.slice(2) });`,
+  `import { record } from ${JSON.stringify(record)}; const [backend, ...command] = process.argv.slice(2); await record({ backend, command });`,
 );
 
-const left = (): string =>
-  spawnSync('sh', ['-c', "ps ax -o pid,stat,args | grep -E '[s]leep 7403|selkie-guar[d]'"], { encoding: 'utf8' })
-    .stdout;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The environment of one round, and the mark that its processes have. */
+function marked(round: string): { readonly env: NodeJS.ProcessEnv; readonly mark: string } {
+  const value = `${process.pid}-${round}`;
+  return { env: { ...process.env, SELKIE_TEST_ROUND: value }, mark: `SELKIE_TEST_ROUND=${value}` };
+}
 
 /** About when Selkie becomes the program: half of the moments come before, half after. */
 const RUN_MS = 120;
@@ -47,12 +51,13 @@ test('SIGKILL of Selkie at 200 random moments of a run leaves no process behind,
   const seen = { nothing: 0, confined: 0 };
   for (let round = 0; round < 200; round += 1) {
     const file = join(folder, `proof-${round}`);
-    const child = spawn(process.execPath, [SELKIE, 'run', '-p', policy, program, file], { stdio: 'ignore' });
+    const { env, mark } = marked(`run-${round}`);
+    const child = spawn(process.execPath, [SELKIE, 'run', '-p', policy, program, file], { stdio: 'ignore', env });
     const ms = Math.random() * 2 * RUN_MS;
     await pause(ms);
     child.kill('SIGKILL');
     await new Promise((resolve) => child.once('exit', resolve));
-    assert.equal(left(), '', `round ${round}, after ${ms} ms`);
+    assert.deepEqual(aliveWith(mark), [], `round ${round}, after ${ms} ms`);
     const answer = existsSync(file) ? readFileSync(file, 'utf8') : '';
     if (answer === '') seen.nothing += 1;
     else seen.confined += 1;
@@ -62,15 +67,17 @@ test('SIGKILL of Selkie at 200 random moments of a run leaves no process behind,
   console.log(`killed before the program said anything: ${seen.nothing}, afterwards: ${seen.confined}`);
 });
 
-test('SIGKILL of Selkie at 200 random moments of a recording leaves no process behind', async () => {
-  for (let round = 0; round < 200; round += 1) {
-    const shell = 'sleep 7403 & setsid sleep 7403 & while :; do ls / > /dev/null; done';
-    const child = spawn(process.execPath, [script, 'sh', '-c', shell], { stdio: 'ignore' });
-    const ms = 20 + Math.random() * 400;
-    await pause(ms);
-    child.kill('SIGKILL');
-    await new Promise((resolve) => child.once('exit', resolve));
-    for (let wait = 0; wait < 80 && left() !== ''; wait += 1) await pause(25);
-    assert.equal(left(), '', `round ${round}, after ${ms} ms`);
-  }
-});
+for (const backend of ['notify', 'ptrace'])
+  test(`SIGKILL of Selkie at 200 random moments of a recording by ${backend} leaves no process behind`, async () => {
+    for (let round = 0; round < 200; round += 1) {
+      const shell = 'sleep 7403 & setsid sleep 7403 & while :; do ls / > /dev/null; done';
+      const { env, mark } = marked(`record-${round}`);
+      const child = spawn(process.execPath, [script, backend, 'sh', '-c', shell], { stdio: 'ignore', env });
+      const ms = 20 + Math.random() * 400;
+      await pause(ms);
+      child.kill('SIGKILL');
+      await new Promise((resolve) => child.once('exit', resolve));
+      for (let wait = 0; wait < 80 && aliveWith(mark).length > 0; wait += 1) await pause(25);
+      assert.deepEqual(aliveWith(mark), [], `round ${round}, after ${ms} ms`);
+    }
+  });

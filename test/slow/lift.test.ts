@@ -33,7 +33,7 @@ function again(lifted: Lifted, filter: string, cwd: string): void {
   const compiled = selkie(['compile', 'again.yaml', '-o', 'again.bpf', '--force'], { cwd });
   assert.equal(compiled.status, 0, compiled.stderr);
   const proven = selkie(['prove', '-p', 'again.bpf', filter], { cwd });
-  assert.equal(proven.status, lifted.exact ? 0 : 1, proven.stdout);
+  assert.equal(proven.status, 0, proven.stdout);
 }
 
 function liftCommand(command: readonly string[], cwd: string, nobody: boolean): Lifted {
@@ -109,11 +109,12 @@ test('bubblewrap with a container profile: by notification as uid 65534, and fro
 const FIREJAIL: readonly { readonly options: readonly string[]; readonly most: number }[] = [
   { options: ['--seccomp'], most: 130 },
   { options: ['--seccomp.drop=mount,ptrace,socket'], most: 4 },
+  // restart_syscall: reading the filter interrupts the sleep.
   {
     options: [
-      '--seccomp.keep=read,write,openat,close,execve,mmap,brk,exit_group,fstat,newfstatat,mprotect,access,pread64,arch_prctl,set_tid_address,set_robust_list,rseq,prlimit64,munmap,getrandom,prctl,seccomp,clock_nanosleep',
+      '--seccomp.keep=read,write,openat,close,execve,mmap,brk,exit_group,fstat,newfstatat,mprotect,access,pread64,arch_prctl,set_tid_address,set_robust_list,rseq,prlimit64,munmap,getrandom,prctl,seccomp,clock_nanosleep,rt_sigaction,rt_sigprocmask,tgkill,gettid,getpid,futex,exit,lseek,fadvise64,clock_gettime,restart_syscall',
     ],
-    most: 26,
+    most: 36,
   },
   { options: ['--nonewprivs', '--seccomp.drop=mount'], most: 3 },
   { options: ['--memory-deny-write-execute'], most: 8 },
@@ -129,9 +130,7 @@ for (const { options, most } of FIREJAIL)
     const command = ['firejail', '--noprofile', '--quiet', ...options];
     const live = liftPid(await confined(context, [...command, 'sleep', '60'], cwd), cwd);
     told(`firejail ${options.join(' ').slice(0, 60)}`, live);
-    assert.ok(live.exactElsewhere && live.rules <= most, `${live.rules} rules\n${live.policy}`);
-    // Its filter of sockets does not look at the architecture.
-    for (const problem of live.problems) assert.match(problem, /^calls of other architectures/);
+    assert.ok(live.exact && live.rules <= most, `${live.rules} rules\n${live.problems.join('\n')}\n${live.policy}`);
     const seen = liftCommand([...command, 'sleep', '0'], cwd, false);
     assert.equal(seen.policy, live.policy);
   });
@@ -144,7 +143,7 @@ test('one filter for each setting, as a service manager makes them with libsecco
   const cwd = scratchFolder(context);
   chmodSync(cwd, 0o777);
   const { path } = buildProgram(
-    { name: 'systemd-style', tool: 'gcc', flags: ['-lseccomp', '-Wl,--no-as-needed'] },
+    { name: 'systemd-style', tool: 'gcc', flags: ['-Wl,--no-as-needed', '-lseccomp'] },
     'systemd-style.c',
     cwd,
   );
@@ -160,7 +159,7 @@ test('one filter for each setting, as a service manager makes them with libsecco
   }
 });
 
-test("Chromium's renderers and utility processes: all but numbers that no call has", {
+test("Chromium's renderers and utility processes", {
   skip: isRoot ? missingTools('chromium', 'setpriv') : 'needs root',
 }, async (context) => {
   const cwd = scratchFolder(context);
@@ -193,8 +192,6 @@ test("Chromium's renderers and utility processes: all but numbers that no call h
   for (const [kind, pid] of kinds) {
     const lifted = liftPid(pid, cwd);
     told(`chromium ${kind}`, lifted);
-    assert.ok(lifted.exactElsewhere && lifted.rules < 270, `${lifted.rules} rules`);
-    for (const problem of lifted.problems)
-      assert.match(problem, /^what syscall\(2147483648\) to syscall\(3221225471\) of x32 get/);
+    assert.ok(lifted.exact && lifted.rules < 270, `${lifted.rules} rules\n${lifted.problems.join('\n')}`);
   }
 });

@@ -25,7 +25,7 @@ function allowed(rules: readonly Rule[]): { written: Set<string>; all: Set<strin
   const written = new Set<string>();
   const all = new Set<string>();
   for (const { action, call } of rules) {
-    if (action.kind !== 'allow' || call.kind === 'number') continue;
+    if (action.kind !== 'allow' || call.kind === 'number' || call.kind === 'range') continue;
     if (call.kind === 'name') written.add(call.name);
     const names = call.kind === 'name' ? [call.name] : (setMembers(1, call.name) ?? []).map((member) => member.name);
     for (const name of names) all.add(name);

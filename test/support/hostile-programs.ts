@@ -251,6 +251,18 @@ export function hostilePrograms(): Readonly<Record<string, Program>> {
       (index) => [jump(op.BPF_JEQ, index, 0, 5), argument(0), TAX, argument(1), byX(op.BPF_MUL), RET_A],
       [ret(0)],
     ),
+    'RET A of every argument': filling(
+      [load(OFFSET_NR)],
+      (index) => [jump(op.BPF_JEQ, index, 0, 2), argument(index % 6), RET_A],
+      [ret(0)],
+    ),
+    'RET A of one argument, for many numbers': filling(
+      [load(OFFSET_NR)],
+      (index) => [jump(op.BPF_JEQ, index, 0, 2), argument(3), RET_A],
+      [ret(0)],
+    ),
+    'RET A of the number': [load(OFFSET_NR), RET_A],
+    'RET A of a sum': [argument(0), TAX, argument(1), byX(op.BPF_ADD), RET_A],
     'many RET A': filling(
       [load(OFFSET_NR)],
       (index) => [jump(op.BPF_JEQ, index, 0, 4), argument(index % 6), alu(op.BPF_AND, 3), alu(op.BPF_OR, ERRNO), RET_A],

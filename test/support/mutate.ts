@@ -6,8 +6,11 @@ import * as op from '../../src/bpf/opcode.ts';
 import { pick, type Random } from './random-policy.ts';
 
 const JUMPS = [op.BPF_JEQ, op.BPF_JGT, op.BPF_JGE, op.BPF_JSET];
-const OPERATIONS = [op.BPF_ADD, op.BPF_SUB, op.BPF_OR, op.BPF_AND, op.BPF_XOR, op.BPF_LSH, op.BPF_RSH, op.BPF_NEG];
-/** Every code of the kernel's list but multiplications and divisions. */
+const OPERATIONS = [
+  ...[op.BPF_ADD, op.BPF_SUB, op.BPF_MUL, op.BPF_DIV, op.BPF_OR],
+  ...[op.BPF_AND, op.BPF_XOR, op.BPF_LSH, op.BPF_RSH, op.BPF_NEG],
+];
+/** Every code of the kernel's list. */
 const CODES: readonly number[] = [
   ...[op.BPF_ABS, op.BPF_LEN, op.BPF_IMM, op.BPF_MEM].map((mode) => op.BPF_LD | mode),
   ...[op.BPF_LEN, op.BPF_IMM, op.BPF_MEM].map((mode) => op.BPF_LDX | mode),

@@ -89,6 +89,10 @@ syscalls:
     - io_uring_setup
 `;
 
+/** record goes by ptrace there. */
+const NO_LISTENER =
+  'selkie: 1\nsets: 1\ndefault: allow\nsyscalls:\n  errno(EINVAL):\n    - seccomp: operation == 1 && (flags & 8) == 8\n';
+
 /** A place under `selkie run`. */
 function policed(name: string, policy: string): Place {
   const wrap = (command: readonly string[], folder: string): readonly string[] => {
@@ -121,6 +125,7 @@ const NO_TEMPORARY = ['--ro-bind', '/dev/shm', '/dev/shm', '--setenv', 'TMPDIR',
 export const MORE_PLACES: readonly Place[] = [
   under('no temporary folder', 'bwrap', [...BUBBLEWRAP, '--proc', '/proc', ...NO_TEMPORARY]),
   policed('like Linux 5.10', OLD_KERNEL),
+  policed('no user notification', NO_LISTENER),
   under('vm.memfd_noexec=2', 'unshare', [...MEMFD_NOEXEC, SET_NOEXEC, 'sh']),
   under('no_new_privs', 'setpriv', [...NOBODY, '--no-new-privs']),
   under('firejail without profile, with its filter', 'firejail', ['firejail', '--quiet', '--noprofile', '--seccomp']),

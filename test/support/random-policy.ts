@@ -3,10 +3,13 @@ import { ARCHES, type ArchName, X32_SYSCALL_BIT } from '../../src/facts/arches.t
 import type { SeccompData } from '../../src/facts/seccomp.ts';
 import type { Rule } from '../../src/policy/model.ts';
 import { findCall } from '../../src/policy/overlap.ts';
+import { ALL_NUMBERS, type Numbers, numbersOf, rangeAt } from '../../src/policy/ranges.ts';
 import type {
   ResolvedArch,
+  ResolvedCalls,
   ResolvedCondition,
   ResolvedPolicy,
+  ResolvedRange,
   ResolvedRule,
   ResolvedTest,
 } from '../../src/policy/resolved.ts';
@@ -103,10 +106,29 @@ function randomArch(random: Random, arch: ArchName, withIp: boolean): ResolvedAr
   return { arch, calls, default: pick(random, ACTIONS), ...(random() < 0.6 ? { unknown } : {}) };
 }
 
+/** Up to three ranges, short and long, up to the edges of what there is; numbers in them that have rules end in theirs. */
+function withRanges<T extends ResolvedCalls>(random: Random, own: T, { from, to }: Numbers): T {
+  const near = (): number => Math.min(to, from + below(random, 600));
+  const ends = [near(), near(), near(), from + below(random, to - from), to, from].sort((a, b) => a - b);
+  const ranges: ResolvedRange[] = [];
+  for (let index = 0; index < ends.length; index += 2) {
+    const [first, last] = [ends[index] as number, ends[index + 1] as number];
+    if (first < last && first > (ranges.at(-1)?.to ?? -1))
+      ranges.push({ from: first, to: last, rule: { action: pick(random, ACTIONS), rule: RULE } });
+  }
+  const ended = (nr: number, rules: readonly ResolvedRule[]): readonly ResolvedRule[] => {
+    const range = rules.at(-1)?.condition && rangeAt(ranges, nr);
+    return range ? [...rules, range.rule] : rules;
+  };
+  return { ...own, ranges, calls: new Map([...own.calls].map(([nr, rules]) => [nr, ended(nr, rules)])) };
+}
+
 export interface PolicyShape {
   readonly arches?: readonly ArchName[];
   /** Whether conditions may look at the instruction pointer. */
   readonly instructionPointer?: boolean;
+  /** Whether ABIs have ranges of numbers, and other ABIs rules. */
+  readonly ranges?: boolean;
 }
 
 const MOST_CALLS = 60;
@@ -115,7 +137,15 @@ export function randomPolicy(random: Random, shape: PolicyShape = {}): ResolvedP
   const list = shape.arches ?? pick(random, ARCH_LISTS);
   const instructionPointer = shape.instructionPointer ?? true;
   const arches = list.map((arch) => randomArch(random, arch, instructionPointer));
-  return { arches, badArch: pick(random, [0x8000_0000, 0x0005_0016]), notes: [] };
+  const policy = { arches, badArch: pick(random, [0x8000_0000, 0x0005_0016]), notes: [] };
+  if (!shape.ranges) return policy;
+  const { calls } = randomArch(random, 'aarch64', instructionPointer);
+  const other = { littleEndian: ARCHES[list[0] as ArchName].littleEndian, calls };
+  return {
+    ...policy,
+    arches: arches.map((each) => withRanges(random, each, numbersOf(each.arch))),
+    other: withRanges(random, other, ALL_NUMBERS),
+  };
 }
 
 function testsOf(condition: ResolvedCondition): readonly ResolvedTest[] {
@@ -132,12 +162,25 @@ function nearValue(random: Random, { value, mask }: ResolvedTest): bigint {
   return (high << 32n) | (near & 0xffff_ffffn) | outside;
 }
 
-function randomNumber(random: Random, arch: ResolvedArch): number {
+function randomNumber(random: Random, arch: ResolvedCalls & Pick<ResolvedArch, 'unknown'>): number {
   const known = pick(random, [...arch.calls.keys()]);
-  const edges = arch.unknown ? [known, arch.unknown.above] : [known];
+  const edges = [known, ...(arch.unknown ? [arch.unknown.above] : []), ...edgesOf(arch)];
   const nr = pick(random, edges) + pick(random, [0, 0, 1, -1]);
   const flipped = random() < 0.05 ? nr ^ pick(random, [X32_SYSCALL_BIT, 0x8000_0000]) : nr;
   return random() < 0.02 ? u32(random) : flipped >>> 0;
+}
+
+function edgesOf({ ranges = [] }: ResolvedCalls): readonly number[] {
+  return ranges.flatMap(({ from, to }) => [from, to]);
+}
+
+/** A token of no ABI that is listed, of machines that store words as `other` reads them. */
+function otherToken({ arches, other }: ResolvedPolicy): number {
+  const listed = new Set(arches.map(({ arch }) => ARCHES[arch].token));
+  const free = Object.values(ARCHES).find(
+    ({ token, littleEndian }) => littleEndian === other?.littleEndian && !listed.has(token),
+  );
+  return free?.token ?? 0x1234;
 }
 
 /** A call that ends in the given rule of a number. */
@@ -151,11 +194,15 @@ function callFor(rules: readonly ResolvedRule[], index: number): Pick<SeccompDat
 
 /** One call at a boundary of the policy, or in the middle of a rule. */
 export function boundaryCall(random: Random, policy: ResolvedPolicy): SeccompData {
-  const arch = pick(random, policy.arches);
+  const listed = pick(random, policy.arches);
+  const isOther = policy.other !== undefined && random() < 0.2;
+  const arch: ResolvedCalls = isOther && policy.other ? policy.other : listed;
   const token =
     random() < 0.02
       ? pick(random, [0, u32(random), ...Object.values(ARCHES).map((each) => each.token)])
-      : ARCHES[arch.arch].token;
+      : isOther
+        ? otherToken(policy)
+        : ARCHES[listed.arch].token;
   const conditional = [...arch.calls].filter(([, rules]) => rules.some(({ condition }) => condition));
   if (conditional.length === 0 || random() < 0.25) {
     const args = Array.from({ length: 6 }, () => u64(random));
@@ -180,17 +227,26 @@ export function callsOfEveryRule(policy: ResolvedPolicy): SeccompData[] {
   const foreign = Object.values(ARCHES).flatMap(({ token }) =>
     [0, X32_SYSCALL_BIT, 0xffff_ffff].map((nr) => ({ nr, arch: token, ...nothing })),
   );
-  const edges = policy.arches.flatMap(({ arch, calls, unknown }) => {
-    const numbers = [...calls.keys(), ...(unknown ? [unknown.above] : []), ARCHES[arch].numberOffset];
-    const around = numbers.flatMap((nr) => [nr, Math.max(0, nr - 1), nr + 1]);
-    return around.map((nr) => ({ nr, arch: ARCHES[arch].token, ...nothing }));
+  const sections: readonly (ResolvedCalls & { token: number; first: number; unknown?: ResolvedArch['unknown'] })[] = [
+    ...policy.arches.map((each) => ({
+      ...each,
+      token: ARCHES[each.arch].token,
+      first: ARCHES[each.arch].numberOffset,
+    })),
+    ...(policy.other ? [{ ...policy.other, token: otherToken(policy), first: 0 }] : []),
+  ];
+  const edges = sections.flatMap((section) => {
+    const { token, first, calls, unknown } = section;
+    const numbers = [...calls.keys(), ...(unknown ? [unknown.above] : []), first, ...edgesOf(section)];
+    const around = numbers.flatMap((nr) => [nr, Math.max(0, nr - 1), Math.min(0xffff_ffff, nr + 1)]);
+    return around.map((nr) => ({ nr, arch: token, ...nothing }));
   });
-  const rules = policy.arches.flatMap(({ arch, calls }) =>
+  const rules = sections.flatMap(({ token, calls }) =>
     [...calls].flatMap(([nr, rules]) =>
       // One index more: the call that no rule decides, where there is no rule without a condition.
       [...rules.keys(), ...(rules.at(-1)?.condition ? [rules.length] : [])].map((index) => ({
         nr,
-        arch: ARCHES[arch].token,
+        arch: token,
         ...callFor(rules, index),
       })),
     ),

@@ -4,7 +4,8 @@ import { diagramOfPolicy } from '../../decision/from-policy.ts';
 import { SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO } from '../../facts/seccomp.ts';
 import { printAction } from '../../policy/action.ts';
 import type { Rule } from '../../policy/model.ts';
-import type { ResolvedArch, ResolvedRule } from '../../policy/resolved.ts';
+import { printCall } from '../../policy/print.ts';
+import type { ResolvedArch, ResolvedCalls, ResolvedPolicy, ResolvedRule } from '../../policy/resolved.ts';
 import { Abi } from '../abi.ts';
 import type { LintRule } from '../finding.ts';
 import type { Subject } from '../subject.ts';
@@ -26,8 +27,9 @@ export const deadRule: LintRule = {
         for (const { rule } of rules) named.add(rule);
         for (const { rule } of livingRules(subject, { arch, nr, rules })) alive.add(rule);
       }
+    for (const { ranges = [] } of sectionsOf(resolved)) for (const { rule } of ranges) alive.add(rule.rule);
     return policy.syscalls
-      .filter((rule) => named.has(rule) && !alive.has(rule))
+      .filter((rule) => (named.has(rule) || rule.call.kind === 'range') && !alive.has(rule))
       .map((rule) => ({ message: `no call is decided by ${describe(rule)}`, place: rule.place }));
   },
 };
@@ -49,14 +51,23 @@ export const ruleLikeDefault: LintRule = {
           named.add(rule);
           if (rules.length > 1 || action !== defaultOf(arch, nr)) different.add(rule);
         }
+    for (const arch of resolved.arches)
+      for (const { from, to, rule } of arch.ranges ?? []) {
+        named.add(rule.rule);
+        if ([from, to].some((nr) => rule.action !== defaultOf(arch, nr))) different.add(rule.rule);
+      }
     return policy.syscalls
       .filter((rule) => rule.call.kind !== 'set' && named.has(rule) && !different.has(rule))
       .map((rule) => ({ message: `the default does the same as ${describe(rule)}`, place: rule.place }));
   },
 };
 
+function sectionsOf({ arches, other }: ResolvedPolicy): readonly ResolvedCalls[] {
+  return other ? [...arches, other] : arches;
+}
+
 function describe({ call, action, condition }: Rule): string {
-  const name = call.kind === 'number' ? `syscall(${call.number})` : call.kind === 'set' ? `"@${call.name}"` : call.name;
+  const name = call.kind === 'set' ? `"@${call.name}"` : printCall(call);
   return `the rule that gives ${name}${condition ? ' with a condition' : ''} ${printAction(action)}`;
 }
 

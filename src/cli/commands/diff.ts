@@ -1,8 +1,7 @@
 import { printReturn } from '../../bpf/disassemble.ts';
-import { comparable, type Difference, differences, isSubset } from '../../decision/compare.ts';
-import { Diagrams } from '../../decision/diagrams.ts';
+import type { Difference } from '../../decision/compare.ts';
+import { type Comparison, compareStacks } from '../../decision/compare-stacks.ts';
 import { differenceLines, exampleText, type Names } from '../../decision/difference-text.ts';
-import { diagramOfStack } from '../../decision/stack.ts';
 import { loadFilter } from '../../load/filter.ts';
 import { sourceName } from '../../load/source.ts';
 import { printCondition } from '../../policy/condition-print.ts';
@@ -16,6 +15,9 @@ selkie diff web.yaml web.sealed           is that policy in the binary?
 selkie diff docker.json pid:1234          what a process is really confined by, beside its profile
 `;
 
+/** Said where a comparison is not complete. */
+export const ONLY_EXAMPLE = 'more calls differ than can be listed: this is one of them';
+
 /** `selkie diff A B`: exit code 0 when they do the same for every call, 1 when not. */
 export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
   const parser = commandParser(entry, EXAMPLE)
@@ -25,20 +27,20 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   const parsed = parseWords<{ json?: boolean }>(parser, words);
   if (!parsed) return 0;
   const filters = parsed.operands.map((source) => loadFilter(source));
-  const space = new Diagrams();
-  const [a = 0, b = 0] = filters.map((filter) => diagramOfStack(space, filter.stack));
-  const pair = comparable(space, a, b);
-  const found = differences(space, pair);
-  const moreIn = { a: !isSubset(space, pair), b: !isSubset(space, [pair[1], pair[0]]) };
+  const [a = [], b = []] = filters.map((filter) => filter.stack);
+  const { differences, isComplete, permitsMore } = compareStacks(a, b);
+  const equal = differences.length === 0;
   if (parsed.options.json) {
-    print(toJson({ equal: found.length === 0, permitsMore: moreIn, differences: found.map(differenceFields) }));
-    return found.length === 0 ? 0 : 1;
+    const moreIn = permitsMore && { a: permitsMore.left, b: permitsMore.right };
+    print(toJson({ equal, complete: isComplete, permitsMore: moreIn, differences: differences.map(differenceFields) }));
+    return equal ? 0 : 1;
   }
   for (const note of new Set(filters.flatMap(({ notes }) => notes))) sayNote(note);
   const names = namesOf(parsed.operands as [string, string]);
-  for (const line of differenceLines(found, names)) print(line);
-  print(summary(found.length, moreIn, names));
-  return found.length === 0 ? 0 : 1;
+  for (const line of differenceLines(differences, names)) print(line);
+  if (!isComplete) sayNote(ONLY_EXAMPLE);
+  print(equal ? `${names.left} and ${names.right} do the same for every call` : summary(permitsMore, names));
+  return equal ? 0 : 1;
 }
 
 /** By what they were given as, unless that does not tell them apart. */
@@ -46,11 +48,12 @@ function namesOf([left, right]: readonly [string, string]): Names {
   return left === right ? { left: 'A', right: 'B' } : { left: sourceName(left), right: sourceName(right) };
 }
 
-function summary(count: number, moreIn: { a: boolean; b: boolean }, { left, right }: Names): string {
-  if (count === 0) return `${left} and ${right} do the same for every call`;
-  if (moreIn.a && moreIn.b) return `each of ${left} and ${right} permits calls that the other does not`;
-  if (moreIn.a) return `${left} permits more: all that ${right} permits, and other calls`;
-  if (moreIn.b) return `${right} permits more: all that ${left} permits, and other calls`;
+function summary(permitsMore: Comparison['permitsMore'], { left, right }: Names): string {
+  if (!permitsMore) return `${left} and ${right} differ`;
+  if (permitsMore.left && permitsMore.right)
+    return `each of ${left} and ${right} permits calls that the other does not`;
+  if (permitsMore.left) return `${left} permits more: all that ${right} permits, and other calls`;
+  if (permitsMore.right) return `${right} permits more: all that ${left} permits, and other calls`;
   return `${left} and ${right} permit the same calls, and answer others differently`;
 }
 

@@ -1,12 +1,10 @@
-import { comparable, differences } from '../../decision/compare.ts';
-import { Diagrams } from '../../decision/diagrams.ts';
+import { compareStacks } from '../../decision/compare-stacks.ts';
 import { differenceLines } from '../../decision/difference-text.ts';
-import { diagramOfStack } from '../../decision/stack.ts';
 import { loadFilter } from '../../load/filter.ts';
 import type { CommandEntry } from '../command.ts';
 import { print, sayNote, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
-import { differenceFields } from './diff.ts';
+import { differenceFields, ONLY_EXAMPLE } from './diff.ts';
 
 const EXAMPLE = `
 selkie prove -p web.yaml web.bpf          does this program do what the policy says?
@@ -27,17 +25,18 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   if (!parsed) return 0;
   const policy = loadFilter(parsed.options.policy);
   const program = loadFilter(parsed.operands[0] as string);
-  const space = new Diagrams();
-  const pair = comparable(space, diagramOfStack(space, policy.stack), diagramOfStack(space, program.stack));
-  const equal = pair[0] === pair[1];
-  const found = equal ? [] : differences(space, pair);
+  const { differences, isComplete } = compareStacks(policy.stack, program.stack);
+  const equal = differences.length === 0;
   if (parsed.options.json) {
-    print(toJson({ equal, exceptions: EXCEPTION, differences: found.map(differenceFields) }));
+    print(
+      toJson({ equal, exceptions: EXCEPTION, complete: isComplete, differences: differences.map(differenceFields) }),
+    );
     return equal ? 0 : 1;
   }
   for (const note of new Set([...policy.notes, ...program.notes])) sayNote(note);
   if (equal) print('proven: for every architecture, number, instruction pointer and argument both return the same');
-  for (const line of differenceLines(found, { left: 'the policy', right: 'the program' })) print(line);
+  for (const line of differenceLines(differences, { left: 'the policy', right: 'the program' })) print(line);
+  if (!isComplete) sayNote(ONLY_EXAMPLE);
   sayNote(EXCEPTION);
   return equal ? 0 : 1;
 }

@@ -21,6 +21,7 @@ import { type ProbeName, probesFor } from '../../kernel/probes.ts';
 import { TrialFiles } from '../../kernel/trial-files.ts';
 import type { ExitStatus } from '../../observe/session.ts';
 import { parsePolicy } from '../../policy/parse.ts';
+import { judgeTracing, type TracingVerdict } from './tracing.ts';
 
 /** Finds out what works here: the kernel is asked, and each command is tried on a tiny program. */
 
@@ -36,7 +37,8 @@ export interface Examination {
   readonly refused: readonly RefusedCall[];
   /** undefined: looking could have killed this process. */
   readonly view: View | undefined;
-  readonly faults: { readonly [K in 'library' | 'record' | 'lift' | 'run' | 'seal']: Fault };
+  readonly faults: { readonly [K in 'library' | 'record' | 'explain' | 'lift' | 'run' | 'seal']: Fault };
+  readonly tracing: TracingVerdict;
   /** A trial did not come to an end and is still there. */
   readonly isStuck: boolean;
 }
@@ -86,19 +88,24 @@ async function examineWith(files: TrialFiles, trial: Uint8Array): Promise<Examin
     const call = refused.find(({ kills }) => kills.includes(command));
     return call && `${call.call}: ${call.answer}`;
   };
-  const record = library ?? deadly('record') ?? (await tryRecord(path));
-  const lift = library ?? deadly('lift') ?? (record === STUCK ? STUCK : await tryLift(path));
+  const explain = library ?? deadly('record') ?? (await tryRecord(path));
+  const canTrace = canLook && explain !== STUCK && !refused.some(({ call }) => call === 'ptrace');
+  const record = explain !== undefined && canTrace && (await tryPtrace(path)) === undefined ? undefined : explain;
+  const lift = library ?? deadly('lift') ?? (explain === STUCK ? STUCK : await tryLift(path));
+  const features = judgeFeatures(answers, place, view);
+  const tracing = await judgeTracing(place, features, async () => library ?? (await tryTracing(path)));
   const mode = answers.of('mode').results[0];
   const noNewPrivs = answers.of('noNewPrivs').results[0];
   return {
     place,
     mode: mode === undefined || mode < 0 ? undefined : mode,
     noNewPrivs: noNewPrivs === undefined || noNewPrivs < 0 ? undefined : noNewPrivs === 1,
-    features: judgeFeatures(answers, place, view),
+    features,
     refused,
     view,
-    faults: { library, record, lift, run: runFault(answers, place), seal: trySealed(files, trial, filter) },
-    isStuck: record === STUCK || lift === STUCK,
+    faults: { library, record, explain, lift, run: runFault(answers, place), seal: trySealed(files, trial, filter) },
+    tracing,
+    isStuck: [explain, lift, tracing.because].includes(STUCK),
   };
 }
 
@@ -119,10 +126,24 @@ interface Trial {
   readonly error: Error | undefined;
 }
 
+const isSeen = ({ calls }: { readonly calls: number }): Fault => (calls > 0 ? undefined : 'no call was seen');
+
 /** Records the trial program, as `record` does. */
 async function tryRecord(path: string): Promise<Fault> {
   const { observeCommand } = await import('../../record/notify.ts');
-  return inTime(observeCommand({ command: [path, 'x'] }), ({ calls }) => (calls > 0 ? undefined : 'no call was seen'));
+  return inTime(observeCommand({ command: [path, 'x'] }), isSeen);
+}
+
+/** The same where user notification is refused. */
+async function tryPtrace(path: string): Promise<Fault> {
+  const { traceByPtrace } = await import('../../record/ptrace.ts');
+  return inTime(traceByPtrace({ command: [path, 'x'] }), isSeen);
+}
+
+/** Records it by eBPF. */
+async function tryTracing(path: string): Promise<Fault> {
+  const { traceAndObserve } = await import('../../record/ebpf.ts');
+  return inTime(traceAndObserve({ command: [path, 'x'] }), ({ calls }) => (calls > 0 ? undefined : 'no call was seen'));
 }
 
 /** Looks for filters that the trial program installs, as `lift` does: it installs none. */

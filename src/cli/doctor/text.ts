@@ -7,6 +7,8 @@ import type { Verdict } from './verdicts.ts';
 const WIDTH = 13;
 const line = (name: string, text: string): string => `${name.padEnd(WIDTH)} ${text}`;
 
+type Line = Omit<Verdict, 'command'> & { readonly command: string };
+
 /** The lines on machine and place, then one for each command. */
 export function examinationText(examination: Examination, verdicts: readonly Verdict[]): string {
   const { place, features } = examination;
@@ -24,7 +26,9 @@ export function examinationText(examination: Examination, verdicts: readonly Ver
         features.filter((feature) => feature.group === group),
       ),
     );
-  return [...lines, '', ...verdicts.flatMap(verdictText)].join('\n');
+  const [record = [], ...others] = verdicts.map(verdictText);
+  const tracing = verdictText({ command: 'by ebpf', ...examination.tracing });
+  return [...lines, '', ...record, ...tracing, ...others.flat()].join('\n');
 }
 
 function onUs({ mode, noNewPrivs, place }: Examination): string {
@@ -62,7 +66,7 @@ function named({ name, detail }: Feature): string {
   return detail === undefined ? name : `${name} (${detail})`;
 }
 
-function verdictText({ command, works, because, todo, note }: Verdict): readonly string[] {
+function verdictText({ command, works, because, todo, note }: Line): readonly string[] {
   if (works) return [line(command, note === undefined ? 'works' : `works; ${note}`)];
   return [line(command, `does not work, because ${because}; what to do: ${todo}`)];
 }

@@ -23,11 +23,11 @@ interface Cause {
 export function verdictsOf(examination: Examination): readonly Verdict[] {
   const { faults } = examination;
   return [
-    verdict('record', faults.record, examination, boundaryNote(examination)),
+    verdict('record', faults.record, examination, tracingNote(examination) ?? boundaryNote(examination)),
     verdict('run', faults.library ?? faults.run, examination),
     verdict('seal', faults.seal, examination),
     verdict('confine', faults.library ?? threadsFault(examination), examination),
-    verdict('explain', faults.record, examination, siteNote(examination)),
+    verdict('explain', faults.explain, examination, siteNote(examination)),
     verdict('lift', faults.lift, examination, processNote(examination)),
   ];
 }
@@ -149,6 +149,10 @@ function boundaryNote({ view }: Examination): string | undefined {
   if (view === undefined) return NOT_LOOKED;
   if (view.memoryRead && view.memoryWrite) return undefined;
   return '/proc/PID/mem of a child cannot be written: where the start of a dynamic program ends is told by instruction pointers';
+}
+
+function tracingNote({ faults }: Examination): string | undefined {
+  return faults.explain === undefined ? undefined : 'by ptrace, because user notification does not work here';
 }
 
 function siteNote({ view }: Examination): string | undefined {

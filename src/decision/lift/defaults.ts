@@ -13,12 +13,15 @@ export interface Defaults {
   readonly own: ReadonlyMap<ArchName, Node>;
 }
 
+const LAST = 0xffff_ffff;
 /** Oldest release that a policy is said to be made for. */
 const OLDEST = '3.0';
 /** A range of more numbers than this is not listed one by one. */
 const MOST_NUMBERS = 5000;
-/** What it costs to leave so many unsaid: there is no way that says them. */
+/** What it costs to leave so many unsaid whose action depends on arguments, or to give those that no kernel has yet a rule: no list of what is open may become one of what is not. */
 const COST_OF_UNSAID = 1000;
+/** What it costs to say so many as a range. */
+const COST_OF_RANGE = 20;
 /** Of so many leaves the best default is chosen: of a program with thousands none is common. */
 const MOST_DEFAULTS = 16;
 /** What a default of its own costs an ABI. */
@@ -87,6 +90,11 @@ export function withoutRule(arch: ArchName, nr: number, defaults: Defaults): Nod
   return unknown;
 }
 
+/** The largest number of an ABI that `default` is for; beyond it `unknown` is. */
+export function lastKnown(arch: ArchName, { kernel, own }: Defaults): number {
+  return kernel === undefined || own.has(arch) ? LAST : aboveOf(arch, kernel);
+}
+
 function aboveOf(arch: ArchName, kernel: string): number {
   return callReleases(arch).findLast(({ release }) => compareReleases(release, kernel) <= 0)?.largest ?? -1;
 }
@@ -106,16 +114,19 @@ function costOf(space: Diagrams, { arch, ranges }: Abi, defaults: Omit<Defaults,
   const above = defaults.kernel === undefined ? Number.POSITIVE_INFINITY : aboveOf(arch, defaults.kernel);
   let cost = 0;
   space.count(ranges.length);
-  for (const { from, to, node } of ranges) {
-    if (node !== defaults.default && from <= above) cost += costOfNumbers(arch, from, Math.min(to, above));
+  const last = lastOf(ranges);
+  for (const range of ranges) {
+    const { from, to, node } = range;
+    const costOfMany = range !== last && space.isLeaf(node) ? COST_OF_RANGE : COST_OF_UNSAID;
+    if (node !== defaults.default && from <= above) cost += costOfNumbers(arch, from, Math.min(to, above), costOfMany);
     if (node !== (defaults.unknown ?? defaults.default) && to > above)
-      cost += costOfNumbers(arch, Math.max(from, above + 1), to);
+      cost += costOfNumbers(arch, Math.max(from, above + 1), to, costOfMany);
   }
   return cost;
 }
 
-function costOfNumbers(arch: ArchName, from: number, to: number): number {
-  if (to - from >= MOST_NUMBERS) return COST_OF_UNSAID;
+function costOfNumbers(arch: ArchName, from: number, to: number, costOfMany: number): number {
+  if (to - from >= MOST_NUMBERS) return costOfMany;
   const named = namedBelow(arch, to + 1) - namedBelow(arch, from);
   return named + COST_OF_NAMELESS * (to - from + 1 - named);
 }

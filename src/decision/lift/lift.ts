@@ -1,12 +1,11 @@
 import { PolicyError } from '../../base/errors.ts';
-import { printReturn } from '../../bpf/disassemble.ts';
 import { ARCHES, type ArchName, NO_CALL } from '../../facts/arches.ts';
-import { SECCOMP_RET_KILL_PROCESS } from '../../facts/seccomp.ts';
-import { syscallNumber } from '../../facts/syscalls.ts';
+import { syscallName, syscallNumber } from '../../facts/syscalls.ts';
 import { actionOf, encodeAction, printAction } from '../../policy/action.ts';
 import { printCondition } from '../../policy/condition-print.ts';
 import type { Action, Call, Policy, Rule } from '../../policy/model.ts';
 import { printCall } from '../../policy/print.ts';
+import { type Numbers, numbersOf } from '../../policy/ranges.ts';
 import { resolvePolicy } from '../../policy/resolve.ts';
 import { canonical } from '../actions.ts';
 import { type Diagrams, FALSE, type Node, TRUE } from '../diagrams.ts';
@@ -15,7 +14,8 @@ import { diagramOfIntervals } from '../intervals.ts';
 import { swapWords } from '../swap-words.ts';
 import { RANK_ARCH, RANK_NR } from '../words.ts';
 import { type Abi, abisOf } from './abis.ts';
-import { bestDefaults, type Defaults, withoutRule } from './defaults.ts';
+import { bestDefaults, type Defaults, lastKnown, withoutRule } from './defaults.ts';
+import { type LiftedOther, liftOther } from './other.ts';
 import { rulesOfCall } from './rules.ts';
 
 const LAST = 0xffff_ffff;
@@ -43,6 +43,10 @@ export function liftDiagram(space: Diagrams, root: Node): Lifted {
 
 /** What a number that is listed costs, in steps: names, rules and their text. */
 const RULE_STEPS = 100;
+/** A range of more numbers than this is not listed one by one. */
+const MOST_NUMBERS = 5000;
+/** So many numbers without a name are written as a range. */
+const SHORTEST_RANGE = 4;
 
 class Lifter {
   readonly #space: Diagrams;
@@ -65,13 +69,13 @@ class Lifter {
         valuesOf(this.#space, RANK_ARCH, from, to),
       );
     }
-    if (!this.#space.isLeaf(elsewhere))
+    const other = liftOther(this.#space, elsewhere, abis[0]?.arch ?? 'x86_64');
+    for (const { from, to, problem } of other.problems)
       this.#except(
-        'calls of other architectures: the filter does not look at the architecture and decides them by the numbers of this one',
-        this.#space.not(anyOf(this.#space, [...new Set(abis.map(({ arch }) => ARCHES[arch].token))])),
+        problem,
+        this.#space.and(valuesOf(this.#space, RANK_NR, from, to), this.#space.not(this.#listed(abis))),
       );
-    const badArch = this.#space.isLeaf(elsewhere) ? this.#space.action(elsewhere) : SECCOMP_RET_KILL_PROCESS;
-    const policy = abis.length === 0 ? this.#constant(badArch) : this.#policy(abis, badArch);
+    const policy = abis.length === 0 ? this.#constant(other.badArch) : this.#policy(abis, other);
     const isExactElsewhere = this.#isEqual(policy);
     return {
       policy,
@@ -93,7 +97,13 @@ class Lifter {
     return { selkie: 1, sets: 1, arches: ['x86_64'], default: only, badArch: only, syscalls: [] };
   }
 
-  #policy(abis: readonly Abi[], badArch: number): Policy {
+  /** The calls of some ABIs. */
+  #listed(abis: readonly Abi[]): Node {
+    const calls = abis.map(({ arch }) => this.#numbers(arch, numbersOf(arch).from, numbersOf(arch).to));
+    return calls.reduce((any, each) => this.#space.or(any, each), FALSE);
+  }
+
+  #policy(abis: readonly Abi[], { badArch, rules: others }: LiftedOther): Policy {
     const defaults: Defaults = bestDefaults(this.#space, abis) ?? {
       default: this.#space.leaf(badArch),
       own: new Map(),
@@ -126,7 +136,7 @@ class Lifter {
           unknown: actionOf(this.#space.action(defaults.unknown), first),
         }),
       badArch: actionOf(badArch, first),
-      syscalls: rules.sort(byAction),
+      syscalls: [...rules, ...others].sort(byAction),
     };
   }
 
@@ -139,34 +149,59 @@ class Lifter {
   }
 
   #rules({ arch, ranges }: Abi, defaults: Defaults): Rule[] {
-    return ranges.flatMap(({ from, to, node }) => {
-      const isFew = to - from < 5000;
-      if (!isFew && (node === withoutRule(arch, from, defaults) || node === withoutRule(arch, to, defaults)))
-        return this.#edge(arch, from, to, node, defaults);
-      if (!isFew) {
-        const action = this.#space.isLeaf(node) ? `: ${printReturn(this.#space.action(node), arch)}` : '';
-        this.#except(`what syscall(${from}) to syscall(${to}) of ${arch} get${action}`, this.#numbers(arch, from, to));
-        return [];
-      }
-      return this.#each(arch, from, to, node, defaults);
-    });
+    const split = lastKnown(arch, defaults);
+    return ranges.flatMap(({ from, to, node }) =>
+      [
+        { from, to: Math.min(to, split) },
+        { from: Math.max(from, split + 1), to },
+      ].flatMap((part) => {
+        // -1 gets bad_arch where nothing is said of it.
+        const isDefault =
+          (part.from !== NO_CALL || arch !== 'x86_64') && node === withoutRule(arch, part.from, defaults);
+        return part.from > part.to || isDefault ? [] : this.#part(arch, part, node, defaults);
+      }),
+    );
   }
 
-  /** A long range that is the default at one of its ends: the numbers at the other end one by one. */
-  #edge(arch: ArchName, from: number, to: number, node: Node, defaults: Defaults): Rule[] {
-    let last = from - 1;
-    while (last < to && last - from < 5000 && node !== withoutRule(arch, last + 1, defaults)) last += 1;
-    return this.#each(arch, from, last, node, defaults);
+  /** Rules for numbers that get the same. */
+  #part(arch: ArchName, { from, to }: Numbers, node: Node, defaults: Defaults): Rule[] {
+    const isFew = to - from < MOST_NUMBERS;
+    const action = this.#space.isLeaf(node) ? actionOf(this.#space.action(node), arch) : undefined;
+    if (!isFew && action) return [{ action, call: { kind: 'range', from, to } }];
+    if (isFew)
+      return action ? this.#byName(arch, { from, to }, action) : this.#each(arch, { from, to }, node, defaults);
+    this.#except(`what syscall(${from}) to syscall(${to}) of ${arch} get`, this.#numbers(arch, from, to));
+    return [];
   }
 
-  #each(arch: ArchName, from: number, to: number, node: Node, defaults: Defaults): Rule[] {
+  /** A rule for each number, and one for each run of those that have no name. */
+  #byName(arch: ArchName, { from, to }: Numbers, action: Action): Rule[] {
     const rules: Rule[] = [];
-    const words = ARCHES[arch].littleEndian ? node : swapWords(this.#space, node);
+    let first = from;
+    const endRun = (end: number): void => {
+      if (end - first < SHORTEST_RANGE)
+        for (let nr = first; nr < end; nr += 1) rules.push({ action, call: { kind: 'number', number: nr } });
+      else rules.push({ action, call: { kind: 'range', from: first, to: end - 1 } });
+    };
     for (let nr = from; nr <= to; nr += 1) {
       this.#space.count(RULE_STEPS);
-      // -1 gets bad_arch where nothing is said of it.
-      if ((nr !== NO_CALL || arch !== 'x86_64') && node === withoutRule(arch, nr, defaults)) continue;
-      const made = rulesOfCall(this.#space, words, arch, nr, defaults.own.get(arch) ?? defaults.default);
+      const name = syscallName(arch, nr);
+      if (name === undefined) continue;
+      endRun(nr);
+      rules.push({ action, call: { kind: 'name', name } });
+      first = nr + 1;
+    }
+    endRun(to + 1);
+    return rules;
+  }
+
+  #each(arch: ArchName, { from, to }: Numbers, node: Node, defaults: Defaults): Rule[] {
+    const rules: Rule[] = [];
+    const words = ARCHES[arch].littleEndian ? node : swapWords(this.#space, node);
+    const fallback = defaults.own.get(arch) ?? defaults.default;
+    for (let nr = from; nr <= to; nr += 1) {
+      this.#space.count(RULE_STEPS);
+      const made = rulesOfCall(this.#space, words, arch, nr, syscallName(arch, nr), fallback);
       if (made.problem !== undefined) this.#except(made.problem, this.#numbers(arch, nr, nr));
       rules.push(...made.rules);
     }
@@ -219,7 +254,7 @@ function share(
   const { call } = rule;
   const concerned = arches.filter((arch) => call.kind !== 'name' || syscallNumber(arch, call.name) !== undefined);
   const isForAll =
-    call.kind === 'number'
+    call.kind === 'number' || call.kind === 'range'
       ? arches.length === 1
       : concerned.every((arch) => having.has(arch) || (having.size > 1 && gets(arch, rule)));
   if (isForAll) return [rule];

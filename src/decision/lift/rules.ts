@@ -1,5 +1,4 @@
 import type { ArchName } from '../../facts/arches.ts';
-import { syscallName } from '../../facts/syscalls.ts';
 import { actionOf } from '../../policy/action.ts';
 import type { Call, Rule } from '../../policy/model.ts';
 import { type Diagrams, FALSE, type Node, TRUE } from '../diagrams.ts';
@@ -14,9 +13,17 @@ export interface CallRules {
 /**
  * Rules by which a call gets what its diagram says. Calls that none of them matches get `fallback` (the policy's default): the
  * outcome that would be hardest to put into words is left to an unconditional rule, or to the default.
+ *
+ * @param name - of the call; undefined where the rules are by number
  */
-export function rulesOfCall(space: Diagrams, node: Node, arch: ArchName, nr: number, fallback: Node): CallRules {
-  const name = syscallName(arch, nr);
+export function rulesOfCall(
+  space: Diagrams,
+  node: Node,
+  arch: ArchName,
+  nr: number,
+  name: string | undefined,
+  fallback: Node,
+): CallRules {
   const call: Call = name === undefined ? { kind: 'number', number: nr } : { kind: 'name', name };
   const rule = (leaf: Node): Rule => ({ action: actionOf(space.action(leaf), arch), call });
   if (space.isLeaf(node)) return { rules: [rule(node)] };

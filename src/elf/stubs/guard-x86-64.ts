@@ -29,6 +29,7 @@ export const GUARD_LISTENER = 1; // pid
 export const GUARD_REFUSED = 2; // errno of seccomp(2)
 export const GUARD_STATUS = 3; // pid, wait status, errno of execve(2) or 0
 export const GUARD_SIGNAL = 4; // signal, si_code, si_pid
+export const GUARD_TRACEE = 5; // pid: waits to be traced, and then for a byte
 
 /** Signal that asks the guard to kill everything; real-time signals, which nobody sends by accident. */
 export const GUARD_KILL_SIGNAL = 62;
@@ -44,6 +45,8 @@ export interface GuardOptions {
   readonly blocked: bigint;
   /** The filter, encoded instructions of 8 bytes, which must answer the probe call; absent: every call is notified. */
   readonly filter?: Uint8Array;
+  /** The target waits for a tracer and gets no listener: its filter, which answers no probe call, says SECCOMP_RET_TRACE. */
+  readonly isTraced?: boolean;
 }
 
 const SECCOMP_SET_MODE_FILTER = 1;
@@ -91,11 +94,11 @@ export function guardElf(options: GuardOptions): Uint8Array {
   return staticElf((code, addressOf) => {
     begin(code, options);
     startChild(code);
-    guardListener(code);
+    guardListener(code, options.isTraced === true);
     guardLoop(code, options);
     killAll(code);
     sendFunctions(code, options);
-    child(code, options.filter !== undefined);
+    child(code, options);
     data(code, options);
     emitTarget(code, options.target, addressOf);
     emitProgram(code, options.filter ?? NOTIFY_ALL, addressOf);
@@ -134,8 +137,8 @@ function startChild(code: Assembler): void {
   code.mov('r12', 'rax').mov(TARGET_ALIVE, 1);
 }
 
-/** Waits until the child has the listener, sends it, and closes the only copy that would outlive the child's execve. */
-function guardListener(code: Assembler): void {
+/** Waits until the child has its filter; sends the listener, and closes the only copy that would outlive the child's execve. */
+function guardListener(code: Assembler, isTraced: boolean): void {
   code.label('waitListener').mov('rax', LISTENER).cmp('rax', NOT_YET).jcc('ne', 'answered');
   // The child may have been killed on its way: then its status is the first and last message.
   waitFor(code, 'r12', WNOHANG | WALL)
@@ -145,18 +148,23 @@ function guardListener(code: Assembler): void {
   code.label('notDead').lea('rdi', 'pause').xor('esi', 'esi');
   call(code, 'nanosleep').jmp('waitListener');
   code.label('answered').test('rax', 'rax').jcc('s', 'refused');
-  code
-    .mov('ebx', 'eax')
-    .mov32(at('rbp', MESSAGE), GUARD_LISTENER)
-    .mov(at('rbp', MESSAGE + 4), 'r12d');
-  code.mov('edi', 'ebx').call('sendWithDescriptor').mov('edi', 'ebx');
-  call(code, 'close').jmp('loop');
+  if (isTraced) code.jmp('loop');
+  else sendListener(code);
   code
     .label('refused')
     .neg('rax')
     .mov32(at('rbp', MESSAGE), GUARD_REFUSED)
     .mov(at('rbp', MESSAGE + 4), 'eax');
   code.call('send');
+}
+
+function sendListener(code: Assembler): void {
+  code
+    .mov('ebx', 'eax')
+    .mov32(at('rbp', MESSAGE), GUARD_LISTENER)
+    .mov(at('rbp', MESSAGE + 4), 'r12d');
+  code.mov('edi', 'ebx').call('sendWithDescriptor').mov('edi', 'ebx');
+  call(code, 'close').jmp('loop');
 }
 
 /** Reports the target's states, reaps orphans, passes on what signals came, until no descendant is left. */
@@ -258,30 +266,51 @@ function sendFunctions(code: Assembler, options: GuardOptions): void {
  * guard sees it. From then on every notified call waits until Selkie serves it. A filter of a policy is proven by the probe call first: an outer
  * filter that only pretends to install it is EOPNOTSUPP.
  */
-function child(code: Assembler, hasProbe: boolean): void {
+function child(code: Assembler, options: GuardOptions): void {
   const PR_SET_PDEATHSIG = 1;
   const SIG_SETMASK = 2;
   code.label('child').mov('edi', PR_SET_PDEATHSIG).mov('esi', SIGKILL);
   call(code, 'prctl');
   call(code, 'getppid').cmp('rax', 'r14').jcc('ne', 'end');
   resetSignals(code);
+  if (options.isTraced) awaitTracer(code, options.socket);
   code.mov('edi', SIG_SETMASK).lea('rsi', 'blocked').xor('edx', 'edx').mov('r10d', 8);
   call(code, 'rt_sigprocmask');
   setNoNewPrivs(code);
-  code
-    .mov('edi', SECCOMP_SET_MODE_FILTER)
-    .mov('esi', FLAG_NEW_LISTENER | FLAG_WAIT_KILLABLE_RECV)
-    .lea('rdx', 'fprog');
-  call(code, 'seccomp').cmp('rax', -EINVAL).jcc('ne', 'installed');
-  // WAIT_KILLABLE_RECV came in 5.19.
-  code.mov('edi', SECCOMP_SET_MODE_FILTER).mov('esi', FLAG_NEW_LISTENER).lea('rdx', 'fprog');
-  call(code, 'seccomp').label('installed');
-  if (hasProbe) proveFilter(code);
+  if (options.isTraced) installFilter(code, 0);
+  else installWithListener(code);
+  if (options.filter && !options.isTraced) proveFilter(code);
   code.mov(LISTENER, 'rax').test('rax', 'rax').jcc('ns', 'execute');
   code.mov('edi', 125).jmp('leave').label('execute');
   executeTarget(code);
   code.mov(EXEC_ERRNO, 'r13');
   exitAfterFailedExec(code);
+}
+
+/** Tells Selkie who waits here. Nothing is executed where Selkie has gone, or may not trace. The guard sends nothing before the filter is there. */
+function awaitTracer(code: Assembler, socket: number): void {
+  call(code, 'getpid');
+  code
+    .mov32(at('rbp', MESSAGE), GUARD_TRACEE)
+    .mov(at('rbp', MESSAGE + 4), 'eax')
+    .call('send')
+    .push(0);
+  code.mov('edi', socket).mov('rsi', 'rsp').mov('edx', 1);
+  call(code, 'read').cmp('rax', 1).jcc('e', 'traced').mov('edi', 125).jmp('leave').label('traced');
+}
+
+/** seccomp(2); the listener, 0 or -errno is in rax. */
+function installFilter(code: Assembler, flags: number): void {
+  code.mov('edi', SECCOMP_SET_MODE_FILTER).mov('esi', flags).lea('rdx', 'fprog');
+  call(code, 'seccomp');
+}
+
+function installWithListener(code: Assembler): void {
+  installFilter(code, FLAG_NEW_LISTENER | FLAG_WAIT_KILLABLE_RECV);
+  code.cmp('rax', -EINVAL).jcc('ne', 'installed');
+  // WAIT_KILLABLE_RECV came in 5.19.
+  installFilter(code, FLAG_NEW_LISTENER);
+  code.label('installed');
 }
 
 /** The listener or -errno is in rax, before and after. */

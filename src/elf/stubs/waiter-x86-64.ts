@@ -13,7 +13,7 @@ import {
 
 /**
  * The waiter of `record --backend ebpf`: a process that waits for a byte from Selkie, so that what is to observe it can be put in place, and then
- * executes the command. It writes the errno of an execve that failed, one byte, to the same socket, which that execve would have closed.
+ * executes the command. It writes a byte when it runs, and the errno of an execve that failed, one byte, to the same socket, which that execve would have closed.
  */
 
 export interface WaiterOptions {
@@ -43,11 +43,13 @@ export function waiterElf(options: WaiterOptions): Uint8Array {
   });
 }
 
-/** The socket is closed by the execve; nothing is executed where Selkie has gone. */
+/** Says that its own execve is over. The socket is closed by the next one; nothing is executed where Selkie has gone. */
 function waitForByte(code: Assembler, socket: number): void {
   const F_SETFD = 2;
   code.mov('edi', socket).mov('esi', F_SETFD).mov('edx', 1);
   call(code, 'fcntl');
+  code.mov('edi', socket).lea('rsi', at('rsp')).mov('edx', 1);
+  call(code, 'write');
   code.mov('edi', socket).lea('rsi', at('rsp')).mov('edx', 1);
   call(code, 'read').cmp('rax', 1).jcc('e', 'go').mov('edi', 125).jmp('leave').label('go');
 }
