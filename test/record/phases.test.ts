@@ -9,7 +9,7 @@ import { permittedLines } from '../../src/policy/permitted.ts';
 import { parseEvidence } from '../../src/record/evidence.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { compileC } from '../support/programs.ts';
-import { ROOT, type RunOptions, runCommand, SELKIE, selkie } from '../support/selkie.ts';
+import { ROOT, runCommand, SELKIE, selkie } from '../support/selkie.ts';
 
 const folder = temporaryFolder();
 const READY = compileC(folder, 'ready', readFileSync(join(ROOT, 'test/programs/ready.c'), 'utf8'));
@@ -22,9 +22,20 @@ const port = await new Promise<number>((resolve) => {
   });
 });
 
-function recordReady(name: string, sign: string, how: string, options: RunOptions = {}) {
-  const words = ['record', '--phase', `ready=${sign}`, '--json', '--no-floor', '--force', '-o', `${name}.yaml`];
-  return selkie([...words, READY, how, `${port}`], { cwd: folder, ...options });
+function recordReady(name: string, sign: string, how: string, backend: string) {
+  const words = [
+    'record',
+    '--backend',
+    backend,
+    '--phase',
+    `ready=${sign}`,
+    '--json',
+    '--no-floor',
+    '--force',
+    '-o',
+    `${name}.yaml`,
+  ];
+  return selkie([...words, READY, how, `${port}`], { cwd: folder });
 }
 
 const linesOf = (name: string) => parseEvidence(readFileSync(join(folder, `${name}.evidence.json`), 'utf8'), name);
@@ -37,28 +48,31 @@ const serviceOf = (name: string): readonly string[] => {
   return permittedLines({ ...policy, start: [], syscalls: service });
 };
 
-for (const [sign, how, before] of [
+const SIGNS = [
   ['listen', 'listen', []],
   ['fd:3', 'fd', ['getuid', 'write']],
   ['fd:3', 'close', ['close']],
   ['line:now ready to serve', 'print', ['getuid', 'write']],
   ['signal:USR1', 'signal', ['getppid', 'kill']],
   ['port:PORT', 'listen', []],
-] as const)
-  test(`--phase ready=${sign}: what comes before the sign and what comes behind it, to the call`, () => {
-    const name = `${how}-${sign.slice(0, 2)}`;
-    const { status, stderr } = recordReady(name, sign.replace('PORT', `${port}`), how);
-    assert.equal(status, 0, stderr);
-    assert.deepEqual(countsOf(name), [
-      ['program', 200],
-      ['service', 200],
-    ]);
-    assert.deepEqual(serviceOf(name), ['exit_group', 'getpgrp', 'getsid', 'rmdir']);
-    const { ready, service, startUpOnly } = JSON.parse(stderr);
-    assert.deepEqual([ready, service], [true, serviceOf(name)]);
-    for (const call of [...before, 'bind', 'listen', 'mkdir', 'socket']) assert.ok(startUpOnly.includes(call), call);
-    assert.ok(!startUpOnly.includes('rmdir'));
-  });
+] as const;
+
+for (const backend of ['notify', 'ptrace'])
+  for (const [sign, how, before] of SIGNS)
+    test(`--phase ready=${sign} by ${backend}: what comes before the sign and what comes behind it, to the call`, () => {
+      const name = `${how}-${sign.slice(0, 2)}-${backend}`;
+      const { status, stderr } = recordReady(name, sign.replace('PORT', `${port}`), how, backend);
+      assert.equal(status, 0, stderr);
+      assert.deepEqual(countsOf(name), [
+        ['program', 200],
+        ['service', 200],
+      ]);
+      assert.deepEqual(serviceOf(name), ['exit_group', 'getpgrp', 'getsid', 'rmdir']);
+      const { ready, service, startUpOnly } = JSON.parse(stderr);
+      assert.deepEqual([ready, service], [true, serviceOf(name)]);
+      for (const call of [...before, 'bind', 'listen', 'mkdir', 'socket']) assert.ok(startUpOnly.includes(call), call);
+      assert.ok(!startUpOnly.includes('rmdir'));
+    });
 
 test('--phase ready=signal:USR1: somebody sends it to Selkie', async () => {
   const words = [
@@ -93,6 +107,34 @@ test('as uid 65534 the signs are seen too', () => {
     stdout,
     /now ready to serve\n[\s\S]*\nservice:\n {2}allow:\n {4}- exit_group\n {4}- getpgrp\n {4}- getsid\n {4}- rmdir\n$/,
   );
+});
+
+test('by eBPF a sign is refused before anything runs, for commands and for what runs already', () => {
+  for (const words of [
+    ['--backend', 'ebpf', READY, 'listen', `${port}`],
+    ['--pid', `${process.pid}`],
+  ]) {
+    const { status, stderr } = selkie(['record', '--phase', 'ready=listen', '-o', 'ebpf.yaml', ...words], {
+      cwd: folder,
+    });
+    assert.equal(status, 125);
+    assert.match(
+      stderr,
+      /Cannot look for a sign of readiness by eBPF: it sees calls when they are over: use --backend notify/,
+    );
+  }
+});
+
+test('where user notification is refused, auto finds the sign by ptrace', () => {
+  const outer = join(folder, 'outer.yaml');
+  const rule = '  errno(EINVAL):\n    - seccomp: operation == 1 && (flags & 8) == 8\n';
+  writeFileSync(outer, `selkie: 1\nsets: 1\ndefault: allow\nsyscalls:\n${rule}`);
+  const words = ['record', '--json', '--phase', 'ready=fd:3', '--no-floor', '-o', 'auto.yaml', READY, 'fd', `${port}`];
+  const { status, stderr } = selkie(['run', '-p', outer, process.execPath, SELKIE, ...words], { cwd: folder });
+  assert.equal(status, 0, stderr);
+  const { backend, ready } = JSON.parse(stderr);
+  assert.deepEqual([backend, ready], ['ptrace', true]);
+  assert.deepEqual(serviceOf('auto'), ['exit_group', 'getpgrp', 'getsid', 'rmdir']);
 });
 
 test('a command that was never ready has no service:, and a note says so', () => {
