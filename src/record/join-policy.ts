@@ -16,30 +16,29 @@ export function joinPolicy(
   seen: readonly Evidence[],
   options: PolicyOptions,
 ): Policy {
-  const fresh = policyFromEvidence(seen, options);
+  const all = mergeEvidence(evidence, seen);
+  const fresh = policyFromEvidence(seen, { ...options, partOf: all });
   // Nothing has a condition: a floor that came to the policy later says nothing of the rules that were written then.
   const { floor: _, ...bare } = options;
   const before = policyFromEvidence(evidence, bare);
-  const both = policyFromEvidence(mergeEvidence(evidence, seen), options);
-  const [syscalls, freshSyscalls] = widen(policy.syscalls, before.syscalls, both.syscalls, fresh.syscalls);
-  const [start, freshStart] = widen(policy.start ?? [], before.start ?? [], both.start ?? [], fresh.start ?? []);
-  const [service, freshService] = widen(
-    policy.service ?? [],
-    before.service ?? [],
-    both.service ?? [],
-    fresh.service ?? [],
-  );
+  const both = policyFromEvidence(all, options);
+  const widened = (section: Section) =>
+    widen(policy[section] ?? [], before[section] ?? [], both[section] ?? [], fresh[section] ?? []);
+  const [syscalls, freshSyscalls] = widened('syscalls');
+  const [start, freshStart] = widened('start');
+  const [service, freshService] = widened('service');
   return mergePolicies(
     { ...policy, syscalls, ...(policy.start && { start }), ...(policy.service && { service }) },
     {
       ...fresh,
       syscalls: freshSyscalls,
-      ...(fresh.start && { start: freshStart }),
-      ...(fresh.service && { service: freshService }),
+      ...(both.start && { start: freshStart }),
+      ...(both.service && { service: freshService }),
     },
   );
 }
 
+type Section = 'syscalls' | 'start' | 'service';
 type Rules = readonly Rule[];
 
 /** @returns what stays of the policy, and what is to be added to it */
@@ -58,8 +57,10 @@ function widen(present: Rules, before: Rules, both: Rules, fresh: Rules): readon
   const added = fresh.filter((rule) => !isAnew(rule));
   const widened = both.filter(isAnew);
   // A condition beside a rule without one would say nothing.
-  const open = new Set(kept.filter(({ condition }) => !condition).map(callOf));
-  const anew = [...added, ...widened].filter((rule) => !rule.condition || !open.has(callOf(rule)));
+  const open = kept.filter(({ condition }) => !condition);
+  const isOpen = (rule: Rule): boolean =>
+    open.some((each) => callOf(each) === callOf(rule) && (each.only === undefined || each.only === rule.only));
+  const anew = [...added, ...widened].filter((rule) => !rule.condition || !isOpen(rule));
   return [kept.map(withoutEvidence), anew];
 }
 
@@ -75,5 +76,6 @@ function withoutEvidence(rule: Rule): Rule {
   return { ...rest, ...(before !== '' && { commentBefore: before }), ...(behind !== '' && { comment: behind }) };
 }
 
-const callOf = ({ action, call, only }: Rule): string => `${only ?? ''} ${action.kind} ${subjectOf({ action, call })}`;
+/** For all ABIs: those of the evidence decide whether there are rules for each of them. */
+const callOf = ({ action, call }: Rule): string => `${action.kind} ${subjectOf({ action, call })}`;
 const keyOf = (rule: Rule): string => `${rule.only ?? ''} ${rule.action.kind} ${subjectOf(rule)}`;

@@ -84,6 +84,8 @@ export interface PolicyOptions {
   readonly implied?: ReadonlyMap<string, string>;
   /** Take only what this executable called. */
   readonly exe?: string;
+  /** Evidence of which this is a part: its ABIs and phases decide the form of rules. */
+  readonly partOf?: readonly Evidence[];
 }
 
 const ALLOW: Action = { kind: 'allow' };
@@ -100,9 +102,10 @@ const KERNEL_FLOOR = ['exit', 'exit_group', 'restart_syscall', 'rt_sigreturn'];
 export function policyFromEvidence(evidence: readonly Evidence[], options: PolicyOptions): Policy {
   const lines = evidence.filter((line) => options.exe === undefined || line.exe === options.exe);
   const names = (phase: Evidence['phase']) => lines.filter((line) => line.phase === phase);
+  const whole = options.partOf ?? lines;
   const service = names('service');
   // Rules of all ABIs have no conditions where there are several; what the service may do, `syscalls:` must permit.
-  const isMixed = new Set(lines.map(({ arch }) => arch)).size > 1;
+  const isMixed = new Set(whole.map(({ arch }) => arch)).size > 1;
   const isOfAll = { isMixed, isForAll: true };
   const start = rules(names('start'), isOfAll);
   const hasExec = lines.some(({ syscall }) => syscall === 'execve' || syscall === 'execveat');
@@ -123,7 +126,11 @@ export function policyFromEvidence(evidence: readonly Evidence[], options: Polic
     unknown: ENOSYS,
     badArch: { kind: 'kill_process' },
     syscalls: [
-      ...rules([...names('program'), ...service], { ...options, isMixed, isForAll: service.length > 0 }),
+      ...rules([...names('program'), ...service], {
+        ...options,
+        isMixed,
+        isForAll: whole.some(({ phase }) => phase === 'service'),
+      }),
       ...sets(options.floor),
     ],
     ...(start.length > 0 && { start }),
