@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { printReturn } from '../../src/bpf/disassemble.ts';
 import { interpretStack } from '../../src/bpf/stack.ts';
 import { compilePolicy, compileService } from '../../src/compile/compile-policy.ts';
+import { ARCHES, type ArchName } from '../../src/facts/arches.ts';
 import { parseCall } from '../../src/policy/call-text.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
 
@@ -45,4 +46,23 @@ test('a service that allows what syscalls refuse by name is a conflict with both
     code: 'conflict',
     message: /^policy:5:19: .*line 7/,
   });
+});
+
+test('a service keeps what syscalls refuse by range or of other ABIs, and nothing that they allow there', () => {
+  const rules = 'syscalls:\n  allow: [read, write, syscall(500..600)]\n  errno(ENOSYS): [syscall(601..700)]\n';
+  const only = 'only:\n  other:\n    allow: [syscall(3..4)]\n    errno(EACCES): [syscall(5..6)]\n';
+  const policy = parsePolicy(`${HEAD}${rules}${only}service:\n  allow: [read, syscall(510..520)]\n`);
+  const [before, service] = [compilePolicy(policy), compileService(policy)];
+  const after = (arch: ArchName, nr: number): readonly string[] => {
+    const call = { nr, arch: ARCHES[arch].token, instructionPointer: 0n, args: [0n, 0n, 0n, 0n, 0n, 0n] };
+    const stacks = [[before.program], [service.program, before.program]];
+    return stacks.map((programs) => printReturn(interpretStack(programs, call).action, arch));
+  };
+  assert.deepEqual(after('x86_64', 515), ['allow', 'allow']);
+  assert.deepEqual(after('x86_64', 521), ['allow', 'errno(EPERM)']);
+  assert.deepEqual(after('x86_64', 650), ['errno(ENOSYS)', 'errno(ENOSYS)']);
+  assert.deepEqual(after('i386', 3), ['allow', 'kill_process']);
+  assert.deepEqual(after('i386', 5), ['errno(EACCES)', 'errno(EACCES)']);
+  const wider = `${HEAD}${rules}${only}service:\n  allow: [syscall(590..601)]\n`;
+  assert.throws(() => compileService(parsePolicy(wider)), { name: 'PolicyError' });
 });

@@ -73,11 +73,13 @@ test('isSubset() and the call that disproves it', () => {
 test('the probe call of our own programs makes no difference', () => {
   const space = new Diagrams();
   const resolved = resolvePolicy(parsePolicy(policy()));
-  const withProbe = diagramOfProgram(space, compile(resolved, { probe: true }));
   const without = diagramOfProgram(space, compile(resolved));
-  assert.notEqual(withProbe, without);
-  const [left, right] = comparable(space, withProbe, without);
-  assert.equal(left, right);
+  for (const probe of [true, 'service'] as const) {
+    const withProbe = diagramOfProgram(space, compile(resolved, { probe }));
+    assert.notEqual(withProbe, without);
+    const [left, right] = comparable(space, withProbe, without);
+    assert.equal(left, right);
+  }
 });
 
 test('differences() of random policies: each example is one, and no difference is missed', () => {
