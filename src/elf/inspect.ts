@@ -17,6 +17,8 @@ import { sealStub } from './stubs/seal.ts';
 
 /** What a sealed program holds. */
 export interface Sealed {
+  /** e_machine. */
+  readonly machine: number;
   readonly policyText: string;
   /** SHA-256 of the policy's text and of the original file, 32 bytes each, as recorded when it was sealed. */
   readonly policyDigest: Uint8Array;
@@ -64,6 +66,7 @@ export function inspectElf(bytes: Uint8Array): Sealed | undefined {
   const tampering = findTampering(elf, segment, content, places, originalEntry);
   const layoutWarning = LAYOUT_WARNINGS[layout];
   return {
+    machine: elf.machine,
     policyText: new TextDecoder().decode(theRecord(records, RECORD.policyText)),
     policyDigest: theRecord(records, RECORD.policyDigest),
     originalDigest: original.slice(16, 32, 'the digest of the original'),
