@@ -63,7 +63,7 @@ export function startAnswerer(code: Assembler, hasFollower: boolean): void {
       .mov('edx', O_PATH_DIRECTORY | O_CLOEXEC);
     call(code, 'openat').test('rax', 'rax').jcc('s', 'failed').mov(PROC, 'rax');
   }
-  clone(code, CLONE_THREAD_FLAGS, 0).test('rax', 'rax').jcc('e', 'answerer').jcc('s', 'failed');
+  clone(code, CLONE_THREAD_FLAGS, 0, 'answerer', 'failed');
 }
 
 /** Makes the mark call: 0 says that the answerer has all that it needs. */
@@ -72,10 +72,14 @@ export function askForAnswerer(code: Assembler): void {
   call(code, 'seccomp').test('rax', 'rax').jcc('ne', 'failed');
 }
 
-/** clone(flags, rbp + stack); no exit signal. The child has all registers of its parent but rsp and rax. */
-function clone(code: Assembler, flags: number, stack: number): Assembler {
+/**
+ * clone(flags, rbp + stack), no exit signal; the child goes to `child`, with all registers of its parent but rsp and rax. An outer filter that answers 0 in the
+ * kernel's place is found out by the stack.
+ */
+function clone(code: Assembler, flags: number, stack: number, child: string, failed: string): Assembler {
   code.mov('edi', flags).lea('rsi', at('rbp', stack)).xor('edx', 'edx').xor('r10d', 'r10d').xor('r8d', 'r8d');
-  return call(code, 'clone');
+  call(code, 'clone').test('rax', 'rax').jcc('s', failed).jcc('ne', `${child}Made`);
+  return code.cmp('rsp', 'rsi').jcc('e', child).jmp(failed).label(`${child}Made`);
 }
 
 /** The code of both. */
@@ -85,7 +89,9 @@ export function emitAnswerer(code: Assembler, hasFollower: boolean): void {
   call(code, 'sched_yield').jmp('answerer');
   code.label('receiveNext').call('receive').test('rax', 'rax').jcc('e', 'received');
   for (const errno of [EINTR, ENOENT]) code.cmp('rax', -errno).jcc('e', 'receiveNext');
-  code.jmp('answererFailed').label('received').mov('ecx', CONTINUE).call('isMark').jcc('ne', 'answer');
+  // No call has the id 0: an outer filter answered in the kernel's place.
+  code.jmp('answererFailed').label('received').cmp(at('rbp', NOTICE), 0).jcc('e', 'answererFailed');
+  code.mov('ecx', CONTINUE).call('isMark').jcc('ne', 'answer');
   if (hasFollower) startFollower(code);
   code.xor('ecx', 'ecx').label('answer').xor('eax', 'eax').call('send').test('rax', 'rax').jcc('e', 'receiveNext');
   code.cmp('rax', -ENOENT).jcc('e', 'receiveNext');
@@ -126,10 +132,7 @@ function startFollower(code: Assembler): void {
   code.cmp(PLANTED, 0).jcc('ne', 'followed').mov(PLANTED, 1);
   code.lea('rdi', at('rbp', PIPE)).mov('esi', O_CLOEXEC);
   call(code, 'pipe2').test('rax', 'rax').jcc('ne', 'answererFailed').mov(FOLLOWER, NOT_YET);
-  clone(code, CLONE_VM | CLONE_VFORK, CHILD_STACK)
-    .test('rax', 'rax')
-    .jcc('e', 'child')
-    .jcc('s', 'answererFailed');
+  clone(code, CLONE_VM | CLONE_VFORK, CHILD_STACK, 'child', 'answererFailed');
   code.mov('r13', 'rax').label('reap').mov('rdi', 'r13').xor('esi', 'esi').mov('edx', WALL).xor('r10d', 'r10d');
   call(code, 'wait4').cmp('rax', -EINTR).jcc('e', 'reap');
   code.mov('rax', FOLLOWER).test('rax', 'rax').jcc('s', 'answererFailed');
@@ -139,7 +142,7 @@ function startFollower(code: Assembler): void {
 
 function emitFollower(code: Assembler): void {
   code.label('child');
-  clone(code, CLONE_VM, FOLLOWER_STACK).test('rax', 'rax').jcc('e', 'follower').mov(FOLLOWER, 'rax').label('gone');
+  clone(code, CLONE_VM, FOLLOWER_STACK, 'follower', 'gone').mov(FOLLOWER, 'rax').label('gone');
   code.xor('edi', 'edi');
   call(code, 'exit_group').label('goneDead').hlt().jmp('goneDead');
   waitForExec(code);
@@ -150,17 +153,16 @@ function emitFollower(code: Assembler): void {
   code.call('complain').jmp('gone');
 }
 
-/** The pipe's end is all that is read from it. */
+/** The pipe's end is all that is read from it; it never comes while this process has the other end itself. */
 function waitForExec(code: Assembler): void {
-  code.label('follower').mov('edi', at('rbp', PIPE + 4));
-  call(code, 'close');
+  const EBADF = 9;
+  const close = (): Assembler => call(code.mov('edi', at('rbp', PIPE + 4)), 'close');
+  code.label('follower');
+  close().test('rax', 'rax').jcc('ne', 'followerFailed');
+  close().cmp('rax', -EBADF).jcc('ne', 'followerFailed');
   code.label('waitForExec').mov('edi', at('rbp', PIPE)).lea('rsi', at('rbp', BYTE)).mov('edx', 1);
-  call(code, 'read')
-    .cmp('rax', -EINTR)
-    .jcc('e', 'waitForExec')
-    .test('rax', 'rax')
-    .jcc('s', 'followerFailed')
-    .mov(PLANTED, 0);
+  call(code, 'read').cmp('rax', -EINTR).jcc('e', 'waitForExec').test('rax', 'rax').jcc('s', 'followerFailed');
+  code.mov(PLANTED, 0);
 }
 
 /** r12 = AT_ENTRY, r14 = AT_BASE. The kernel writes the vector after the end of the pipe: read until it is there, and once more. */
