@@ -5,6 +5,7 @@ import * as format from './format.ts';
 import { decodeRecords, encodeRecords, isRecord, LAUNCHER_FORMS, type LauncherForm, RECORD } from './payload.ts';
 import { type ElfFile, readElf } from './read.ts';
 import type { Digest } from './seal.ts';
+import { ownLauncherAarch64 } from './stubs/own-launcher-aarch64.ts';
 import { ownLauncherX8664 } from './stubs/own-launcher-x86-64.ts';
 
 export interface LauncherPayload {
@@ -23,7 +24,10 @@ export interface Launcher extends LauncherPayload {
 }
 
 const VERSION = 1;
-const MAKERS: ReadonlyMap<number, typeof ownLauncherX8664> = new Map([[format.EM_X86_64, ownLauncherX8664]]);
+const MAKERS: ReadonlyMap<number, typeof ownLauncherX8664> = new Map([
+  [format.EM_X86_64, ownLauncherX8664],
+  [format.EM_AARCH64, ownLauncherAarch64],
+]);
 
 /** A static executable that confines itself and becomes its arguments. Same inputs, same bytes. @throws ElfError `elf_machine` */
 export function launcherFile(payload: LauncherPayload, sha256: Digest): Uint8Array {

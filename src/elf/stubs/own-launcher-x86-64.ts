@@ -2,6 +2,7 @@ import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION } from '../../facts/seccom
 import { type Assembler, at } from '../asm-x86-64.ts';
 import type { LauncherForm } from '../payload.ts';
 import { askForAnswerer, emitAnswerer, NOT_YET, startAnswerer } from './answerer-x86-64.ts';
+import { LAUNCHER_TEXTS, USAGE } from './launcher-texts.ts';
 import { call, emitProgram, loadEnvironment, staticElf } from './static-x86-64.ts';
 
 /**
@@ -159,18 +160,6 @@ function emitComplain(code: Assembler): void {
 }
 
 function emitTexts(code: Assembler): void {
-  const text = (label: string, words: string): Assembler => code.label(label).text(`${words}\0`);
-  text('runText', "selkie: cannot run '");
-  text('privilegesText', 'selkie: cannot confine: no_new_privs failed');
-  text('filterText', 'selkie: cannot confine: seccomp failed');
-  text('proofText', 'selkie: cannot confine: the proof of the filter failed');
-  text('answererText', 'selkie: cannot confine: the calls of start: cannot be answered');
-  text('followText', 'selkie: cannot follow the program to its entry: build the launcher with --simple');
-  text('errnoText', ': errno ');
-  text('defaultPath', '/bin:/usr/bin');
-  text('shellPath', '/bin/sh');
-  text('procPath', '/proc/self');
-  text('auxvName', 'auxv');
-  text('memName', 'mem');
-  code.label('usageText').text('selkie: usage: LAUNCHER COMMAND [ARGUMENT...]\n').label('usageEnd');
+  for (const [label, text] of Object.entries(LAUNCHER_TEXTS)) code.label(label).text(`${text}\0`);
+  code.label('usageText').text(USAGE).label('usageEnd');
 }
