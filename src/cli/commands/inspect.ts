@@ -26,10 +26,10 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   const parsed = parseWords<{ json?: boolean; policy?: boolean }>(parser, words);
   if (!parsed) return 0;
   const binary = parsed.operands[0] as string;
-  const launcher = readLauncher(readSource(binary).bytes);
-  if (launcher) return show(launcher, binary, parsed.options);
   const sealed = inspectFile(binary);
   if (!sealed) {
+    const launcher = readLauncher(readSource(binary).bytes);
+    if (launcher) return show(launcher, binary, parsed.options);
     if (parsed.options.json) print(toJson({ sealed: false }));
     else print(`${binary}: not sealed`);
     return 1;
