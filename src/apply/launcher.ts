@@ -88,5 +88,6 @@ function compileLauncher(
   const withStart = resolvePolicy(policy, { arches, includeStart: true });
   const { program, isNeeded, isMoreThanExec } = compileStart(resolvePolicy(policy, { arches }), withStart, arch);
   const form = !isNeeded ? 'simple' : isMoreThanExec ? 'loader' : 'exec';
+  if (!isNeeded) said.push('start: permits nothing that syscalls: does not');
   return { program: encodeProgram(program), form, notes: [...said, ...withStart.notes] };
 }
