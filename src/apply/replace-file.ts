@@ -103,7 +103,7 @@ function keepOwner(fd: number, stat: fs.Stats): string[] {
 }
 
 function keepAttributes(fd: number, path: string): string[] {
-  if (!isSupportedMachine()) return ['extended attributes were not copied: that needs Linux'];
+  if (!isSupportedMachine()) return ['extended attributes were not copied: that needs Linux on x86-64'];
   const from = fs.openSync(path, 'r');
   try {
     return copyExtendedAttributes(from, fd).map((name) => `the extended attribute ${name} could not be kept`);

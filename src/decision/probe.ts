@@ -17,7 +17,7 @@ import { Vectors } from './vectors.ts';
 /** The diagram that also answers the probe call (facts/seccomp.ts) of some ABIs, before anything that it says of seccomp(2). */
 export function answeringProbe(space: Diagrams, node: Node, arches: Iterable<ArchName>): Node {
   const answer = space.leaf((SECCOMP_RET_ERRNO | PROBE_ERRNO) >>> 0);
-  return space.choose(probeCalls(space, arches), answer, node);
+  return space.choose(callsOf(space, arches, 'seccomp', [PROBE_OPERATION, PROBE_ARGUMENT]), answer, node);
 }
 
 /** The probe call of an ABI; undefined where it has no seccomp(2). */
@@ -33,23 +33,29 @@ export function isProbeCall({ arch, nr, args: [operation = 0n, argument = 0n] }:
   return isSeccomp && lowHalf(operation) === PROBE_OPERATION && lowHalf(argument) === PROBE_ARGUMENT;
 }
 
-function probeCalls(space: Diagrams, arches: Iterable<ArchName>): Node {
+/**
+ * The calls of a name, of some ABIs, as a boolean diagram.
+ *
+ * @param lowWords - what the low words of its first arguments must be; undefined: anything
+ */
+export function callsOf(
+  space: Diagrams,
+  arches: Iterable<ArchName>,
+  name: string,
+  lowWords: readonly (number | undefined)[] = [],
+): Node {
   const vectors = new Vectors(space);
   const isWord = (offset: number, value: number): Node => vectors.equal(vectors.word(offset), vectors.constant(value));
   let calls = FALSE;
   for (const arch of arches) {
     const { token, littleEndian } = ARCHES[arch];
-    const nr = syscallNumber(arch, 'seccomp');
+    const nr = syscallNumber(arch, name);
     if (nr === undefined) continue;
     const low = OFFSET_ARGS + (littleEndian ? 0 : 4);
-    const words = [
-      isWord(OFFSET_ARCH, token),
-      isWord(OFFSET_NR, nr),
-      isWord(low, PROBE_OPERATION),
-      isWord(low + 8, PROBE_ARGUMENT),
-    ];
+    const words = lowWords.flatMap((value, index) => (value === undefined ? [] : [isWord(low + 8 * index, value)]));
+    const all = [isWord(OFFSET_ARCH, token), isWord(OFFSET_NR, nr), ...words];
     calls = space.or(
-      words.reduceRight((all, each) => space.and(each, all)),
+      all.reduceRight((rest, each) => space.and(each, rest)),
       calls,
     );
   }

@@ -5,11 +5,11 @@ import { alignUp, ByteWriter } from './bytes.ts';
 import * as format from './format.ts';
 import { hasSeal } from './inspect.ts';
 import { chooseLayout, type Layout, type LayoutKind, newTable } from './layout.ts';
+import { type Machine, sealMachine } from './machines.ts';
 import { encodePlaces, encodeRecords, PAYLOAD_HEADER_SIZE, type PayloadRecord, RECORD } from './payload.ts';
 import { type ElfFile, readElf } from './read.ts';
 import { endOfLoads, isAddress, loadsOf, requireSealable, sealWarnings } from './sealable.ts';
 import { newSectionTable } from './section-table.ts';
-import { sealStub } from './stubs/seal.ts';
 
 export { inspectElf, type Sealed, unsealElf } from './inspect.ts';
 export { isElf } from './read.ts';
@@ -66,6 +66,11 @@ function requireCounts(elf: ElfFile): void {
   throw new ElfError('elf_no_room', `Cannot seal the ELF file: no room for one more header: found ${found}`);
 }
 
+/** `requireSealable` has passed. */
+function machineOf(elf: ElfFile): Machine {
+  return sealMachine(elf.machine) as Machine;
+}
+
 /** Places of everything that is added. */
 interface Plan {
   readonly offset: number;
@@ -81,14 +86,14 @@ interface Plan {
 function write(elf: ElfFile, layout: Layout, payload: SealPayload): Uint8Array {
   const records = encodeRecords(recordsFor(elf, layout, payload));
   const plan = makePlan(elf, layout, payload.program.length, records.length);
-  const stub = sealStub({
+  const stub = machineOf(elf).sealStub({
     program: plan.program - plan.stub,
     count: payload.program.length / 8,
     entry: elf.entry - plan.vaddr - plan.stub,
   });
   const moved =
     layout.kind === 'moved' ? { offset: plan.offset + plan.table, vaddr: plan.vaddr + plan.table } : undefined;
-  const table = newTable(elf, layout, plan, moved);
+  const table = newTable(elf, layout, { ...plan, page: machineOf(elf).page }, moved);
   const segmentEnd = plan.offset + plan.size;
   const sections = newSectionTable(elf, plan, alignUp(segmentEnd, 8));
   const bytes = new Uint8Array(sections ? alignUp(segmentEnd, 8) + sections.bytes.length : segmentEnd);
@@ -113,6 +118,7 @@ function write(elf: ElfFile, layout: Layout, payload: SealPayload): Uint8Array {
 }
 
 function makePlan(elf: ElfFile, layout: Layout, programSize: number, recordsSize: number): Plan {
+  const { sealStub, page } = machineOf(elf);
   const stubSize = sealStub({ program: 0, count: 1, entry: 0 }).length;
   const stub = alignUp(PAYLOAD_HEADER_SIZE, 16);
   const program = alignUp(stub + stubSize, 8);
@@ -123,7 +129,8 @@ function makePlan(elf: ElfFile, layout: Layout, programSize: number, recordsSize
   // Kernels before 5.18 take AT_PHDR from the first PT_LOAD's distance between address and file, so a moved table keeps that.
   const first = loadsOf(elf)[0];
   const distance = layout.kind === 'moved' && first ? first.vaddr - first.offset : 0;
-  const vaddr = Math.max(endOfLoads(elf), distance + offset);
+  // Address and offset agree within the largest page, which no other segment has a part of.
+  const vaddr = Math.max(alignUp(endOfLoads(elf), page) + (offset % page), distance + offset);
   const size = table + tableSize;
   const reach = vaddr + size - Math.min(elf.entry, vaddr);
   if (!isAddress(vaddr + size) || reach > 0x7fff_ffff) {
