@@ -9,6 +9,7 @@ import { unsealElf } from '../../src/elf/inspect.ts';
 import { sealElf } from '../../src/elf/seal.ts';
 import { denying, NR } from '../support/filters.ts';
 import { temporaryFolder } from '../support/folders.ts';
+import { MORE_ODD } from '../support/more-odd-elf.ts';
 import { ODD } from '../support/odd-elf.ts';
 import { missingTools } from '../support/tools.ts';
 
@@ -74,7 +75,7 @@ test('the relative interpreter is there', { skip }, () => {
   symlinkSync('lib/loader', join(folder, 'loader'));
 });
 
-for (const [title, make, code] of ODD) {
+for (const [title, make, code] of [...ODD, ...MORE_ODD]) {
   test(`${title}: ${code ?? 'sealed, it runs as before and confined'}`, { skip }, (context) => {
     const original = make();
     const untouched = Buffer.from(original);
