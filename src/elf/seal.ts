@@ -82,7 +82,11 @@ export function planSeal(original: Uint8Array, payload: SealPayload): SealPlan {
   requireSections(elf);
   const layout = chooseLayout(elf);
   requireHeaders(elf, layout);
-  return { ...edit(elf, layout, payload), layout: layout.kind, warnings: sealWarnings(elf) };
+  return {
+    ...edit(elf, layout, payload),
+    layout: layout.kind,
+    warnings: [...sealWarnings(elf), ...headerWarnings(elf, layout)],
+  };
 }
 
 /** One more section must not reach the number that means "see elsewhere": SHN_LORESERVE of the ELF format. */
@@ -97,11 +101,25 @@ function requireSections(elf: ElfFile): void {
 /** The kernel reads at most 64 KiB of program headers, and starts no file with more: load_elf_phdrs() of fs/binfmt_elf.c. */
 const MOST_PROGRAM_HEADERS = Math.floor(65536 / format.PHDR_SIZE);
 
+/** Older kernels read a page of them; tried on Linux 5.10 and 6.1. */
+const MOST_ON_OLD_KERNELS = Math.floor(4096 / format.PHDR_SIZE);
+
+/** How many program headers the sealed file has. */
+function headerCount(elf: ElfFile, layout: Layout): number {
+  return elf.segments.length + (layout.freed === undefined ? 1 : 0);
+}
+
 function requireHeaders(elf: ElfFile, layout: Layout): void {
-  const count = elf.segments.length + (layout.freed === undefined ? 1 : 0);
-  if (count <= MOST_PROGRAM_HEADERS) return;
+  if (headerCount(elf, layout) <= MOST_PROGRAM_HEADERS) return;
   const found = `found ${elf.segments.length}, and the kernel takes ${MOST_PROGRAM_HEADERS}`;
   throw new ElfError('elf_no_room', `Cannot seal the ELF file: no room for one more program header: ${found}`);
+}
+
+/** Says where the sealed file does not start though the original does. */
+function headerWarnings(elf: ElfFile, layout: Layout): string[] {
+  const count = headerCount(elf, layout);
+  if (elf.segments.length > MOST_ON_OLD_KERNELS || count <= MOST_ON_OLD_KERNELS) return [];
+  return [`it has ${count} program headers: Linux 6.1 and older start no file with more than ${MOST_ON_OLD_KERNELS}`];
 }
 
 /** Places of everything that is added. */

@@ -53,7 +53,8 @@ const SHARED_PAGE = `PHDRS { code PT_LOAD FILEHDR PHDRS FLAGS(5); data PT_LOAD F
 SECTIONS { . = 0x400000 + SIZEOF_HEADERS; .rodata : { *(.rodata*) } :code .text : { *(.text*) } :data .data : { *(.data*) *(.bss*) *(COMMON) } :data /DISCARD/ : { *(*) } }`;
 const ZERO_FILE_BYTES = `PHDRS { code PT_LOAD FILEHDR PHDRS FLAGS(5); zero PT_LOAD FLAGS(6); }
 SECTIONS { . = 0x400000 + SIZEOF_HEADERS; .text : { *(.text*) *(.rodata*) } :code . = 0x600000; .bss : { *(.data*) *(.bss*) *(COMMON) } :zero /DISCARD/ : { *(*) } }`;
-const headers = (count: number): string => `PHDRS { ${'n PT_NULL; '
+/** A script that links `count` program headers. */
+export const headers = (count: number): string => `PHDRS { ${'n PT_NULL; '
   .repeat(count - 1)
   .replace(/n/g, () => `n${rewrites++}`)} code PT_LOAD FILEHDR PHDRS FLAGS(7); }
 SECTIONS { . = 0x400000 + SIZEOF_HEADERS; .text : { *(.text*) *(.rodata*) *(.data*) *(.bss*) *(COMMON) } :code /DISCARD/ : { *(*) } }`;
