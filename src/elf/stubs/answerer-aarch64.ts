@@ -1,49 +1,34 @@
 import { MARK_ARGUMENT } from '../../facts/seccomp.ts';
 import { AssemblerA64, at64, type MemoryA64 } from '../asm-aarch64.ts';
+import {
+  AT_FDCWD,
+  CLONE_THREAD_FLAGS,
+  CLONE_VFORK,
+  CLONE_VM,
+  CONTINUE,
+  EINTR,
+  ENOENT,
+  NOT_YET,
+  O_CLOEXEC,
+  O_RDWR,
+  SECCOMP_IOCTL_NOTIF_RECV,
+  SECCOMP_IOCTL_NOTIF_SEND,
+  STATE,
+  WALL,
+} from './answerer-state.ts';
 import { callAarch64 as call, NR_AARCH64 as NR } from './static-aarch64.ts';
 
 /** Who answers what `start:` alone permits, for AArch64: answerer-x86-64.ts says how. Offsets from x29, the state. */
 
-/** What LISTENER holds until seccomp(2) has answered. */
-export const NOT_YET = -1;
-
 const state = (offset: number): MemoryA64 => at64('x29', offset);
-const LISTENER = state(0);
-const FOLLOWER = state(8);
-const PROC = state(16);
-const PIPE = 24;
-const BYTE = 32;
-const POLL = 40;
-const PLANTED = state(48);
-const CAVE = 56;
-/** struct seccomp_notif: id 8 | pid 4 | flags 4 | nr 4 | arch 4 | ip 8 | args 6 x 8. */
-const NOTICE = 64;
-const NOTICE_SIZE = 80;
-/** struct seccomp_notif_resp: id 8 | val 8 | error 4 | flags 4. */
-const ANSWER = 192;
-const SAVED = 256;
-const PLANT = 320;
-const SILENCE = 384;
-const AUXV = 0x400;
-const AUXV_SIZE = 0x400;
-const CHILD_STACK = -0x2000;
-const FOLLOWER_STACK = -0x4000;
+const LISTENER = state(STATE.listener);
+const FOLLOWER = state(STATE.follower);
+const PROC = state(STATE.proc);
+const PLANTED = state(STATE.planted);
 
-const SECCOMP_IOCTL_NOTIF_RECV = 0xc050_2100;
-const SECCOMP_IOCTL_NOTIF_SEND = 0xc018_2101;
-const CONTINUE = 1;
-const ENOENT = 2;
-const EINTR = 4;
 const AUDIT_ARCH_AARCH64 = 0xc000_00b7;
-const CLONE_THREAD_FLAGS = 0x100 | 0x200 | 0x400 | 0x800 | 0x1_0000 | 0x4_0000;
-const CLONE_VM = 0x100;
-const CLONE_VFORK = 0x4000;
-const WALL = 0x4000_0000;
-const O_CLOEXEC = 0o2000000;
 // O_DIRECTORY is another bit here than on x86-64: arch/arm64/include/uapi/asm/fcntl.h.
 const O_PATH_DIRECTORY = 0o10040000;
-const O_RDWR = 2;
-const AT_FDCWD = -100;
 
 export function startAnswerer(code: AssemblerA64, hasFollower: boolean): void {
   code.adr('x26', 'answererText').str('xzr', PLANTED);
@@ -75,7 +60,7 @@ export function emitAnswerer(code: AssemblerA64, hasFollower: boolean): void {
   code.label('receiveNext').bl('receive').cbz('x0', 'received');
   for (const errno of [EINTR, ENOENT]) code.cmp('x0', -errno).bif('eq', 'receiveNext');
   // No call has the id 0: an outer filter answered in the kernel's place.
-  code.b('answererFailed').label('received').ldr('x1', state(NOTICE)).cbz('x1', 'answererFailed');
+  code.b('answererFailed').label('received').ldr('x1', state(STATE.notice)).cbz('x1', 'answererFailed');
   code.mov('x10', CONTINUE).bl('isMark').bif('ne', 'answer');
   if (hasFollower) startFollower(code);
   code.mov('x10', 0).label('answer').mov('x11', 0).bl('send').cbz('x0', 'receiveNext');
@@ -87,23 +72,27 @@ export function emitAnswerer(code: AssemblerA64, hasFollower: boolean): void {
 /** Functions: receive, send (with the value in x11 and the flags in x10), isMark (equal or not). */
 function emitNotices(code: AssemblerA64): void {
   code.label('receive');
-  for (let offset = 0; offset < NOTICE_SIZE; offset += 8) code.str('xzr', state(NOTICE + offset));
-  code.ldr('x0', LISTENER).mov('x1', SECCOMP_IOCTL_NOTIF_RECV).add('x2', 'x29', NOTICE);
+  for (let offset = 0; offset < STATE.noticeSize; offset += 8) code.str('xzr', state(STATE.notice + offset));
+  code.ldr('x0', LISTENER).mov('x1', SECCOMP_IOCTL_NOTIF_RECV).add('x2', 'x29', STATE.notice);
   call(code, 'ioctl').ret();
   code
     .label('send')
-    .str('x11', state(ANSWER + 8))
-    .str('wzr', state(ANSWER + 16))
-    .str('w10', state(ANSWER + 20));
-  code.ldr('x0', state(NOTICE)).str('x0', state(ANSWER)).ldr('x0', LISTENER).mov('x1', SECCOMP_IOCTL_NOTIF_SEND);
-  call(code.add('x2', 'x29', ANSWER), 'ioctl').ret();
+    .str('x11', state(STATE.answer + 8))
+    .str('wzr', state(STATE.answer + 16))
+    .str('w10', state(STATE.answer + 20));
+  code
+    .ldr('x0', state(STATE.notice))
+    .str('x0', state(STATE.answer))
+    .ldr('x0', LISTENER)
+    .mov('x1', SECCOMP_IOCTL_NOTIF_SEND);
+  call(code.add('x2', 'x29', STATE.answer), 'ioctl').ret();
   code
     .label('isMark')
-    .ldr('w0', state(NOTICE + 16))
+    .ldr('w0', state(STATE.notice + 16))
     .cmp('w0', NR.seccomp)
     .bif('ne', 'noMark');
   code
-    .ldr('w0', state(NOTICE + 40))
+    .ldr('w0', state(STATE.notice + 40))
     .mov('w1', MARK_ARGUMENT)
     .cmp('w0', 'w1')
     .label('noMark')
@@ -113,9 +102,9 @@ function emitNotices(code: AssemblerA64): void {
 function startFollower(code: AssemblerA64): void {
   const PR_SET_PTRACER = 0x5961_6d61;
   code.ldr('x0', PLANTED).cbnz('x0', 'followed').mov('x0', 1).str('x0', PLANTED);
-  code.add('x0', 'x29', PIPE).mov('x1', O_CLOEXEC);
+  code.add('x0', 'x29', STATE.pipe).mov('x1', O_CLOEXEC);
   call(code, 'pipe2').cbnz('x0', 'answererFailed').mov('x0', NOT_YET).str('x0', FOLLOWER);
-  clone(code, CLONE_VM | CLONE_VFORK, CHILD_STACK, 'child', 'answererFailed');
+  clone(code, CLONE_VM | CLONE_VFORK, STATE.childStack, 'child', 'answererFailed');
   code.mov('x20', 'x0').label('reap').mov('x0', 'x20').mov('x1', 0).mov('x2', WALL).mov('x3', 0);
   call(code, 'wait4').cmp('x0', -EINTR).bif('eq', 'reap').ldr('x1', FOLLOWER).tbnz('x1', 63, 'answererFailed');
   code.mov('x0', PR_SET_PTRACER).mov('x2', 0).mov('x3', 0).mov('x4', 0);
@@ -124,7 +113,7 @@ function startFollower(code: AssemblerA64): void {
 
 function emitFollower(code: AssemblerA64): void {
   code.label('child');
-  clone(code, CLONE_VM, FOLLOWER_STACK, 'follower', 'gone').str('x0', FOLLOWER).label('gone').mov('x0', 0);
+  clone(code, CLONE_VM, STATE.followerStack, 'follower', 'gone').str('x0', FOLLOWER).label('gone').mov('x0', 0);
   call(code, 'exit_group').label('goneDead').udf().b('goneDead');
   waitForExec(code);
   readVector(code);
@@ -135,11 +124,11 @@ function emitFollower(code: AssemblerA64): void {
 
 function waitForExec(code: AssemblerA64): void {
   const EBADF = 9;
-  const close = (): AssemblerA64 => call(code.ldr('w0', state(PIPE + 4)), 'close');
+  const close = (): AssemblerA64 => call(code.ldr('w0', state(STATE.pipe + 4)), 'close');
   code.label('follower');
   close().cbnz('x0', 'followerFailed');
   close().cmp('x0', -EBADF).bif('ne', 'followerFailed');
-  code.label('waitForExec').ldr('w0', state(PIPE)).add('x1', 'x29', BYTE).mov('x2', 1);
+  code.label('waitForExec').ldr('w0', state(STATE.pipe)).add('x1', 'x29', STATE.byte).mov('x2', 1);
   call(code, 'read').cmp('x0', -EINTR).bif('eq', 'waitForExec').tbnz('x0', 63, 'followerFailed').str('xzr', PLANTED);
 }
 
@@ -150,14 +139,14 @@ function readVector(code: AssemblerA64): void {
   code
     .label('readVector')
     .mov('x0', 'x21')
-    .add('x1', 'x29', AUXV)
-    .mov('x2', AUXV_SIZE - 16)
+    .add('x1', 'x29', STATE.auxv)
+    .mov('x2', STATE.auxvSize - 16)
     .mov('x3', 0);
-  code.str('xzr', state(AUXV));
+  code.str('xzr', state(STATE.auxv));
   call(code, 'pread64').cmp('x0', 0).bif('le', 'gone').mov('x19', 0).mov('x20', 0);
   code
-    .str('xzr', state(AUXV + AUXV_SIZE - 16))
-    .add('x1', 'x29', AUXV)
+    .str('xzr', state(STATE.auxv + STATE.auxvSize - 16))
+    .add('x1', 'x29', STATE.auxv)
     .label('nextEntry');
   code.ldr('x2', at64('x1')).ldr('x3', at64('x1', 8)).add('x1', 'x1', 16).cbz('x2', 'vectorEnd');
   code.cmp('x2', AT_BASE).bif('ne', 'notBase').mov('x20', 'x3').label('notBase');
@@ -179,49 +168,49 @@ function follow(code: AssemblerA64): void {
   code
     .label('follow')
     .ldr('x0', LISTENER)
-    .str('w0', state(POLL))
+    .str('w0', state(STATE.poll))
     .mov('x0', POLLIN)
-    .str('w0', state(POLL + 4));
+    .str('w0', state(STATE.poll + 4));
   // ppoll(2) writes back what is left of the time.
   code
     .mov('x0', SILENCE_S)
-    .str('x0', state(SILENCE))
-    .str('xzr', state(SILENCE + 8));
-  code.add('x0', 'x29', POLL).mov('x1', 1).add('x2', 'x29', SILENCE).mov('x3', 0).mov('x4', 0);
+    .str('x0', state(STATE.silence))
+    .str('xzr', state(STATE.silence + 8));
+  code.add('x0', 'x29', STATE.poll).mov('x1', 1).add('x2', 'x29', STATE.silence).mov('x3', 0).mov('x4', 0);
   call(code, 'ppoll').cmp('x0', -EINTR).bif('eq', 'follow').cmp('x0', 0).bif('le', 'gone');
   code
-    .ldr('w0', state(POLL + 4))
+    .ldr('w0', state(STATE.poll + 4))
     .tbnz('w0', 16 + POLLHUP_BIT, 'gone')
     .bl('receive')
     .cbnz('x0', 'follow');
   code
-    .ldr('w0', state(NOTICE + 20))
+    .ldr('w0', state(STATE.notice + 20))
     .mov('w1', AUDIT_ARCH_AARCH64)
     .cmp('w0', 'w1')
     .bif('ne', 'gone');
-  code.ldr('w0', state(NOTICE + 16));
+  code.ldr('w0', state(STATE.notice + 16));
   for (const nr of [NR.execve, EXECVEAT]) code.cmp('w0', nr).bif('eq', 'gone');
   code.bl('isMark').bif('eq', 'atEntry').ldr('x0', PLANTED).cbnz('x0', 'permit');
   code
-    .ldr('x0', state(NOTICE + 24))
+    .ldr('x0', state(STATE.notice + 24))
     .sub('x0', 'x0', 'x20')
     .cmp('x0', LOADER_SIZE)
     .bif('hs', 'gone');
   code.bl('plant').mov('x0', 1).str('x0', PLANTED);
   code.label('permit').mov('x10', CONTINUE).mov('x11', 0).bl('send').b('follow');
-  code.label('atEntry').add('x1', 'x29', SAVED).mov('x2', ENTRY_SIZE).mov('x3', 'x19').bl('write');
+  code.label('atEntry').add('x1', 'x29', STATE.saved).mov('x2', ENTRY_SIZE).mov('x3', 'x19').bl('write');
   // x0, the function that ld.so passes to the program, was the call's first argument and is given back as its result.
   code
     .cmp('x0', ENTRY_SIZE)
     .bif('ne', 'endProgram')
     .mov('x10', 0)
-    .ldr('x11', state(NOTICE + 32))
+    .ldr('x11', state(STATE.notice + 32))
     .bl('send')
     .b('gone');
   call(
     code
       .label('endProgram')
-      .ldr('w0', state(NOTICE + 8))
+      .ldr('w0', state(STATE.notice + 8))
       .mov('x1', SIGKILL),
     'kill',
   ).b('gone');
@@ -256,21 +245,21 @@ function plant(code: AssemblerA64): void {
     call(code, 'pread64').cmp('x0', size).bif('ne', 'followerFailed');
   };
   code.label('plant').mov('x23', 'x30').add('x3', 'x20', E_ENTRY);
-  read(CAVE, 8);
+  read(STATE.cave, 8);
   code.mov('x3', 'x19');
-  read(SAVED, ENTRY_SIZE);
-  code.ldr('x22', state(CAVE)).add('x22', 'x22', 'x20').mov('x3', 'x22');
-  read(CAVE, 8);
+  read(STATE.saved, ENTRY_SIZE);
+  code.ldr('x22', state(STATE.cave)).add('x22', 'x22', 'x20').mov('x3', 'x22');
+  read(STATE.cave, 8);
   // Code of ours is written in words: ENTRY_SIZE is a multiple of 4.
-  code.adr('x1', 'entryCode').add('x2', 'x29', PLANT);
+  code.adr('x1', 'entryCode').add('x2', 'x29', STATE.plant);
   for (let offset = 0; offset < ENTRY_SIZE - 8; offset += 4)
     code.ldr('w0', at64('x1', offset)).str('w0', at64('x2', offset));
   code
-    .str('w22', state(PLANT + ENTRY_SIZE - 8))
+    .str('w22', state(STATE.plant + ENTRY_SIZE - 8))
     .lsr('x0', 'x22', 32)
-    .str('w0', state(PLANT + ENTRY_SIZE - 4));
+    .str('w0', state(STATE.plant + ENTRY_SIZE - 4));
   code
-    .ldr('w0', state(CAVE))
+    .ldr('w0', state(STATE.cave))
     .mov('w1', BTI_C)
     .cmp('w0', 'w1')
     .bif('ne', 'caveFound')
@@ -278,7 +267,7 @@ function plant(code: AssemblerA64): void {
     .label('caveFound');
   code.adr('x1', 'caveCode').mov('x2', CAVE_CODE.length).mov('x3', 'x22').bl('write');
   code.cmp('x0', CAVE_CODE.length).bif('ne', 'followerFailed');
-  code.add('x1', 'x29', PLANT).mov('x2', ENTRY_SIZE).mov('x3', 'x19').bl('write');
+  code.add('x1', 'x29', STATE.plant).mov('x2', ENTRY_SIZE).mov('x3', 'x19').bl('write');
   code.cmp('x0', ENTRY_SIZE).bif('ne', 'followerFailed').mov('x30', 'x23').ret();
   code.label('write').mov('x0', 'x21');
   call(code, 'pwrite64').ret();

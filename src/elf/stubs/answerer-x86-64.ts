@@ -1,5 +1,21 @@
 import { MARK_ARGUMENT } from '../../facts/seccomp.ts';
 import { Assembler, at } from '../asm-x86-64.ts';
+import {
+  AT_FDCWD,
+  CLONE_THREAD_FLAGS,
+  CLONE_VFORK,
+  CLONE_VM,
+  CONTINUE,
+  EINTR,
+  ENOENT,
+  NOT_YET,
+  O_CLOEXEC,
+  O_RDWR,
+  SECCOMP_IOCTL_NOTIF_RECV,
+  SECCOMP_IOCTL_NOTIF_SEND,
+  STATE,
+  WALL,
+} from './answerer-state.ts';
 import { call, NR } from './static-x86-64.ts';
 
 /**
@@ -15,43 +31,13 @@ import { call, NR } from './static-x86-64.ts';
  * observe/boundary.ts with the mark call (facts/seccomp.ts), and answers, but never execve(2), until that arrives. It goes as well when nothing was asked for 10 s.
  */
 
-/** What LISTENER holds until seccomp(2) has answered. */
-export const NOT_YET = -1;
+const LISTENER = at('rbp', STATE.listener);
+const FOLLOWER = at('rbp', STATE.follower);
+const PROC = at('rbp', STATE.proc);
+const PLANTED = at('rbp', STATE.planted);
 
-const LISTENER = at('rbp', 0);
-const FOLLOWER = at('rbp', 8);
-const PROC = at('rbp', 16);
-const PIPE = 24;
-const BYTE = 32;
-const POLL = 40;
-const PLANTED = at('rbp', 48);
-const CAVE = 56;
-/** struct seccomp_notif: id 8 | pid 4 | flags 4 | nr 4 | arch 4 | ip 8 | args 6 x 8. */
-const NOTICE = 64;
-const NOTICE_SIZE = 80;
-/** struct seccomp_notif_resp: id 8 | val 8 | error 4 | flags 4. */
-const ANSWER = 192;
-const SAVED = 256;
-const PLANT = 320;
-const AUXV = 0x400;
-const AUXV_SIZE = 0x400;
-const CHILD_STACK = -0x2000;
-const FOLLOWER_STACK = -0x4000;
-
-const SECCOMP_IOCTL_NOTIF_RECV = 0xc050_2100;
-const SECCOMP_IOCTL_NOTIF_SEND = 0xc018_2101;
-const CONTINUE = 1;
-const ENOENT = 2;
-const EINTR = 4;
 const AUDIT_ARCH_X86_64 = 0xc000_003e;
-const CLONE_THREAD_FLAGS = 0x100 | 0x200 | 0x400 | 0x800 | 0x1_0000 | 0x4_0000;
-const CLONE_VM = 0x100;
-const CLONE_VFORK = 0x4000;
-const WALL = 0x4000_0000;
-const O_CLOEXEC = 0o2000000;
 const O_PATH_DIRECTORY = 0o10200000;
-const O_RDWR = 2;
-const AT_FDCWD = -100;
 
 /** Starts the answerer, and opens what the follower will need of /proc. */
 export function startAnswerer(code: Assembler, hasFollower: boolean): void {
@@ -90,7 +76,7 @@ export function emitAnswerer(code: Assembler, hasFollower: boolean): void {
   code.label('receiveNext').call('receive').test('rax', 'rax').jcc('e', 'received');
   for (const errno of [EINTR, ENOENT]) code.cmp('rax', -errno).jcc('e', 'receiveNext');
   // No call has the id 0: an outer filter answered in the kernel's place.
-  code.jmp('answererFailed').label('received').cmp(at('rbp', NOTICE), 0).jcc('e', 'answererFailed');
+  code.jmp('answererFailed').label('received').cmp(at('rbp', STATE.notice), 0).jcc('e', 'answererFailed');
   code.mov('ecx', CONTINUE).call('isMark').jcc('ne', 'answer');
   if (hasFollower) startFollower(code);
   code.xor('ecx', 'ecx').label('answer').xor('eax', 'eax').call('send').test('rax', 'rax').jcc('e', 'receiveNext');
@@ -103,25 +89,25 @@ export function emitAnswerer(code: Assembler, hasFollower: boolean): void {
 /** Functions: receive, send (with the value in rax and the flags in ecx), isMark (equal or not). */
 function emitNotices(code: Assembler): void {
   code.label('receive');
-  for (let offset = 0; offset < NOTICE_SIZE; offset += 8) code.mov(at('rbp', NOTICE + offset), 0);
-  code.mov('rdi', LISTENER).mov('esi', SECCOMP_IOCTL_NOTIF_RECV).lea('rdx', at('rbp', NOTICE));
+  for (let offset = 0; offset < STATE.noticeSize; offset += 8) code.mov(at('rbp', STATE.notice + offset), 0);
+  code.mov('rdi', LISTENER).mov('esi', SECCOMP_IOCTL_NOTIF_RECV).lea('rdx', at('rbp', STATE.notice));
   call(code, 'ioctl').ret();
   code
     .label('send')
-    .mov(at('rbp', ANSWER + 8), 'rax')
-    .mov32(at('rbp', ANSWER + 16), 0)
-    .mov(at('rbp', ANSWER + 20), 'ecx');
+    .mov(at('rbp', STATE.answer + 8), 'rax')
+    .mov32(at('rbp', STATE.answer + 16), 0)
+    .mov(at('rbp', STATE.answer + 20), 'ecx');
   code
-    .mov('rax', at('rbp', NOTICE))
-    .mov(at('rbp', ANSWER), 'rax')
+    .mov('rax', at('rbp', STATE.notice))
+    .mov(at('rbp', STATE.answer), 'rax')
     .mov('rdi', LISTENER)
     .mov('esi', SECCOMP_IOCTL_NOTIF_SEND);
-  call(code.lea('rdx', at('rbp', ANSWER)), 'ioctl').ret();
+  call(code.lea('rdx', at('rbp', STATE.answer)), 'ioctl').ret();
   code
     .label('isMark')
-    .cmp32(at('rbp', NOTICE + 16), NR.seccomp)
+    .cmp32(at('rbp', STATE.notice + 16), NR.seccomp)
     .jcc('ne', 'noMark')
-    .cmp32(at('rbp', NOTICE + 40), MARK_ARGUMENT);
+    .cmp32(at('rbp', STATE.notice + 40), MARK_ARGUMENT);
   code.label('noMark').ret();
 }
 
@@ -130,9 +116,9 @@ function startFollower(code: Assembler): void {
   const PR_SET_PTRACER = 0x5961_6d61;
   // The mark may be asked twice, where a signal interrupts it.
   code.cmp(PLANTED, 0).jcc('ne', 'followed').mov(PLANTED, 1);
-  code.lea('rdi', at('rbp', PIPE)).mov('esi', O_CLOEXEC);
+  code.lea('rdi', at('rbp', STATE.pipe)).mov('esi', O_CLOEXEC);
   call(code, 'pipe2').test('rax', 'rax').jcc('ne', 'answererFailed').mov(FOLLOWER, NOT_YET);
-  clone(code, CLONE_VM | CLONE_VFORK, CHILD_STACK, 'child', 'answererFailed');
+  clone(code, CLONE_VM | CLONE_VFORK, STATE.childStack, 'child', 'answererFailed');
   code.mov('r13', 'rax').label('reap').mov('rdi', 'r13').xor('esi', 'esi').mov('edx', WALL).xor('r10d', 'r10d');
   call(code, 'wait4').cmp('rax', -EINTR).jcc('e', 'reap');
   code.mov('rax', FOLLOWER).test('rax', 'rax').jcc('s', 'answererFailed');
@@ -142,7 +128,7 @@ function startFollower(code: Assembler): void {
 
 function emitFollower(code: Assembler): void {
   code.label('child');
-  clone(code, CLONE_VM, FOLLOWER_STACK, 'follower', 'gone').mov(FOLLOWER, 'rax').label('gone');
+  clone(code, CLONE_VM, STATE.followerStack, 'follower', 'gone').mov(FOLLOWER, 'rax').label('gone');
   code.xor('edi', 'edi');
   call(code, 'exit_group').label('goneDead').hlt().jmp('goneDead');
   waitForExec(code);
@@ -156,11 +142,11 @@ function emitFollower(code: Assembler): void {
 /** The pipe's end is all that is read from it; it never comes while this process has the other end itself. */
 function waitForExec(code: Assembler): void {
   const EBADF = 9;
-  const close = (): Assembler => call(code.mov('edi', at('rbp', PIPE + 4)), 'close');
+  const close = (): Assembler => call(code.mov('edi', at('rbp', STATE.pipe + 4)), 'close');
   code.label('follower');
   close().test('rax', 'rax').jcc('ne', 'followerFailed');
   close().cmp('rax', -EBADF).jcc('ne', 'followerFailed');
-  code.label('waitForExec').mov('edi', at('rbp', PIPE)).lea('rsi', at('rbp', BYTE)).mov('edx', 1);
+  code.label('waitForExec').mov('edi', at('rbp', STATE.pipe)).lea('rsi', at('rbp', STATE.byte)).mov('edx', 1);
   call(code, 'read').cmp('rax', -EINTR).jcc('e', 'waitForExec').test('rax', 'rax').jcc('s', 'followerFailed');
   code.mov(PLANTED, 0);
 }
@@ -172,14 +158,14 @@ function readVector(code: Assembler): void {
   code
     .label('readVector')
     .mov('rdi', 'r15')
-    .lea('rsi', at('rbp', AUXV))
-    .mov('edx', AUXV_SIZE - 16)
+    .lea('rsi', at('rbp', STATE.auxv))
+    .mov('edx', STATE.auxvSize - 16)
     .xor('r10d', 'r10d');
-  code.mov(at('rbp', AUXV), 0);
+  code.mov(at('rbp', STATE.auxv), 0);
   call(code, 'pread64').test('rax', 'rax').jcc('le', 'gone').xor('r12d', 'r12d').xor('r14d', 'r14d');
   code
-    .mov(at('rbp', AUXV + AUXV_SIZE - 16), 0)
-    .lea('rsi', at('rbp', AUXV))
+    .mov(at('rbp', STATE.auxv + STATE.auxvSize - 16), 0)
+    .lea('rsi', at('rbp', STATE.auxv))
     .label('nextEntry');
   code.mov('rax', at('rsi')).mov('rdx', at('rsi', 8)).add('rsi', 16).test('rax', 'rax').jcc('e', 'vectorEnd');
   code.cmp('rax', AT_BASE).jcc('ne', 'notBase').mov('r14', 'rdx').label('notBase');
@@ -205,38 +191,38 @@ function follow(code: Assembler): void {
   code
     .label('follow')
     .mov('rax', LISTENER)
-    .mov(at('rbp', POLL), 'eax')
-    .mov32(at('rbp', POLL + 4), POLLIN);
-  code.lea('rdi', at('rbp', POLL)).mov('esi', 1).mov('edx', SILENCE_MS);
+    .mov(at('rbp', STATE.poll), 'eax')
+    .mov32(at('rbp', STATE.poll + 4), POLLIN);
+  code.lea('rdi', at('rbp', STATE.poll)).mov('esi', 1).mov('edx', SILENCE_MS);
   call(code, 'poll').cmp('rax', -EINTR).jcc('e', 'follow').test('rax', 'rax').jcc('le', 'gone');
   code
-    .mov('eax', at('rbp', POLL + 4))
+    .mov('eax', at('rbp', STATE.poll + 4))
     .shr('eax', 16)
     .test('eax', POLLHUP)
     .jcc('ne', 'gone');
   code.call('receive').test('rax', 'rax').jcc('ne', 'follow');
-  code.cmp32(at('rbp', NOTICE + 20), AUDIT_ARCH_X86_64).jcc('ne', 'gone');
-  for (const nr of [NR.execve, EXECVEAT]) code.cmp32(at('rbp', NOTICE + 16), nr).jcc('e', 'gone');
+  code.cmp32(at('rbp', STATE.notice + 20), AUDIT_ARCH_X86_64).jcc('ne', 'gone');
+  for (const nr of [NR.execve, EXECVEAT]) code.cmp32(at('rbp', STATE.notice + 16), nr).jcc('e', 'gone');
   code.call('isMark').jcc('e', 'atEntry').cmp(PLANTED, 0).jcc('ne', 'permit');
   code
-    .mov('rax', at('rbp', NOTICE + 24))
+    .mov('rax', at('rbp', STATE.notice + 24))
     .sub('rax', 'r14')
     .cmp('rax', LOADER_SIZE)
     .jcc('ae', 'gone');
   code.call('plant').mov(PLANTED, 1);
   code.label('permit').mov('ecx', CONTINUE).xor('eax', 'eax').call('send').jmp('follow');
-  code.label('atEntry').lea('rsi', at('rbp', SAVED)).mov('edx', ENTRY_SIZE).mov('r10', 'r12').call('write');
+  code.label('atEntry').lea('rsi', at('rbp', STATE.saved)).mov('edx', ENTRY_SIZE).mov('r10', 'r12').call('write');
   // What the program's registers held is given back as the call's result.
   code
     .cmp('rax', ENTRY_SIZE)
     .jcc('ne', 'endProgram')
     .xor('ecx', 'ecx')
-    .mov('rax', at('rbp', NOTICE + 32))
+    .mov('rax', at('rbp', STATE.notice + 32))
     .call('send')
     .jmp('gone');
   code
     .label('endProgram')
-    .mov('edi', at('rbp', NOTICE + 8))
+    .mov('edi', at('rbp', STATE.notice + 8))
     .mov('esi', SIGKILL);
   call(code, 'kill').jmp('gone');
 }
@@ -264,16 +250,16 @@ function plant(code: Assembler): void {
     call(code, 'pread64').cmp('rax', size).jcc('ne', 'followerFailed');
   };
   code.label('plant');
-  read(() => code.lea('r10', at('r14', E_ENTRY)), CAVE, 8);
-  read(() => code.mov('r10', 'r12'), SAVED, ENTRY_SIZE);
-  code.lea('rsi', 'entryCode').lea('rdi', at('rbp', PLANT)).mov('ecx', ENTRY_SIZE).cld().repMovsb();
+  read(() => code.lea('r10', at('r14', E_ENTRY)), STATE.cave, 8);
+  read(() => code.mov('r10', 'r12'), STATE.saved, ENTRY_SIZE);
+  code.lea('rsi', 'entryCode').lea('rdi', at('rbp', STATE.plant)).mov('ecx', ENTRY_SIZE).cld().repMovsb();
   code
-    .mov('r10', at('rbp', CAVE))
+    .mov('r10', at('rbp', STATE.cave))
     .add('r10', 'r14')
-    .mov(at('rbp', PLANT + CAVE_ADDRESS), 'r10');
+    .mov(at('rbp', STATE.plant + CAVE_ADDRESS), 'r10');
   code.lea('rsi', 'caveCode').mov('edx', CAVE_CODE.length).call('write');
   code.cmp('rax', CAVE_CODE.length).jcc('ne', 'followerFailed');
-  code.lea('rsi', at('rbp', PLANT)).mov('edx', ENTRY_SIZE).mov('r10', 'r12').call('write');
+  code.lea('rsi', at('rbp', STATE.plant)).mov('edx', ENTRY_SIZE).mov('r10', 'r12').call('write');
   code.cmp('rax', ENTRY_SIZE).jcc('ne', 'followerFailed').ret();
   code.label('write').mov('rdi', 'r15');
   call(code, 'pwrite64').ret();

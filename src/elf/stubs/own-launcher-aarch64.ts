@@ -1,7 +1,8 @@
 import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION } from '../../facts/seccomp.ts';
 import { type AssemblerA64, at64 } from '../asm-aarch64.ts';
 import type { LauncherForm } from '../payload.ts';
-import { askForAnswerer, emitAnswerer, NOT_YET, startAnswerer } from './answerer-aarch64.ts';
+import { askForAnswerer, emitAnswerer, startAnswerer } from './answerer-aarch64.ts';
+import { NOT_YET } from './answerer-state.ts';
 import { LAUNCHER_TEXTS, USAGE } from './launcher-texts.ts';
 import { callAarch64 as call, staticElfAarch64 } from './static-aarch64.ts';
 

@@ -1,7 +1,8 @@
 import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION } from '../../facts/seccomp.ts';
 import { type Assembler, at } from '../asm-x86-64.ts';
 import type { LauncherForm } from '../payload.ts';
-import { askForAnswerer, emitAnswerer, NOT_YET, startAnswerer } from './answerer-x86-64.ts';
+import { NOT_YET } from './answerer-state.ts';
+import { askForAnswerer, emitAnswerer, startAnswerer } from './answerer-x86-64.ts';
 import { LAUNCHER_TEXTS, USAGE } from './launcher-texts.ts';
 import { call, emitProgram, loadEnvironment, staticElf } from './static-x86-64.ts';
 
