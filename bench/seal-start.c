@@ -1,7 +1,7 @@
 /*
- * Times what it takes to start and end: a program, its sealed copy, and the program under bwrap --seccomp; and the attaching of
- * the filter alone. One run, interleaved; prints medians in microseconds as JSON.
- *     seal-start ROUNDS PROGRAM SEALED FILTER
+ * Times what it takes to start and end: a program, its sealed copy, and the program under launchers, bwrap --seccomp and firejail; and the
+ * attaching of the filter alone. One run, interleaved; prints medians in microseconds as JSON.
+ *     seal-start ROUNDS PROGRAM SEALED FILTER LAUNCHER SIMPLE
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -16,7 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PLAIN, SEALED, BWRAP, ATTACH, KINDS };
+enum { PLAIN, SEALED, LAUNCHER, SIMPLE, BWRAP, FIREJAIL, ATTACH, KINDS };
+
+static const char *const names[KINDS] = {"plain", "sealed", "launcher", "simple", "bwrap", "firejail", "attach"};
 
 static double now(void) {
   struct timespec time;
@@ -42,6 +44,11 @@ static void become(int kind, char **argv, double *result) {
     dup2(open(argv[4], O_RDONLY), 9);
     execlp("bwrap", "bwrap", "--dev-bind", "/", "/", "--seccomp", "9", argv[2], NULL);
   }
+  if (kind == FIREJAIL) {
+    dup2(open("/dev/null", O_WRONLY), 2);
+    execlp("firejail", "firejail", "--quiet", "--noprofile", "--seccomp", argv[2], NULL);
+  }
+  if (kind == LAUNCHER || kind == SIMPLE) execl(argv[kind == LAUNCHER ? 5 : 6], "launcher", argv[2], NULL);
   execl(argv[kind == SEALED ? 3 : 2], "program", NULL);
   _exit(127);
 }
@@ -51,20 +58,29 @@ static int compare(const void *left, const void *right) {
   return (a > b) - (a < b);
 }
 
+/* Firejail is asked once in this many rounds: it takes as long as all others together. */
+enum { SELDOM = 10 };
+
 static double median(double *values, int count) {
   qsort(values, count, sizeof *values, compare);
   return values[count / 2];
 }
 
 int main(int argc, char **argv) {
-  if (argc != 5) return 2;
+  if (argc != 7) return 2;
   int rounds = atoi(argv[1]);
-  double *times[KINDS], *added = malloc(rounds * sizeof *added);
-  for (int kind = 0; kind < KINDS; kind++) times[kind] = malloc(rounds * sizeof(double));
+  int counts[KINDS] = {0};
+  double *times[KINDS], *added[KINDS];
+  for (int kind = 0; kind < KINDS; kind++) {
+    times[kind] = malloc(rounds * sizeof(double));
+    added[kind] = malloc(rounds * sizeof(double));
+  }
   double *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   for (int round = 0; round < rounds; round++) {
     /* In an order of its own each round: what ran just before warms or cools caches. */
-    int order[KINDS] = {PLAIN, SEALED, BWRAP, ATTACH};
+    int order[KINDS];
+    double took[KINDS];
+    for (int kind = 0; kind < KINDS; kind++) order[kind] = kind;
     for (int last = KINDS - 1; last > 0; last--) {
       int other = random() % (last + 1), kept = order[last];
       order[last] = order[other];
@@ -72,22 +88,29 @@ int main(int argc, char **argv) {
     }
     for (int turn = 0; turn < KINDS; turn++) {
       int kind = order[turn];
+      if (kind == FIREJAIL && round % SELDOM != 0) continue;
       double start = now();
       /* vfork: the cost of copying this process is not what is asked for. become() never returns. */
       pid_t child = kind == ATTACH ? fork() : vfork();
       if (child == 0) become(kind, argv, shared);
       int status;
       waitpid(child, &status, 0);
-      times[kind][round] = kind == ATTACH ? *shared : now() - start;
+      took[kind] = kind == ATTACH ? *shared : now() - start;
+      times[kind][counts[kind]++] = took[kind];
       if (status != 0) {
         fprintf(stderr, "kind %d ended with status %d\n", kind, status);
         return 1;
       }
     }
-    added[round] = times[SEALED][round] - times[PLAIN][round];
+    for (int kind = 0; kind < KINDS; kind++)
+      if (kind != FIREJAIL) added[kind][round] = took[kind] - took[PLAIN];
   }
-  printf("{\"plain\": %.1f, \"sealed\": %.1f, ", median(times[PLAIN], rounds), median(times[SEALED], rounds));
-  printf("\"bwrap\": %.1f, \"attach\": %.1f, ", median(times[BWRAP], rounds), median(times[ATTACH], rounds));
-  printf("\"added\": %.1f}\n", median(added, rounds));
+  printf("{");
+  for (int kind = 0; kind < KINDS; kind++) {
+    printf("\"%s\": %.1f, ", names[kind], median(times[kind], counts[kind]));
+    if (kind == SEALED || kind == LAUNCHER || kind == SIMPLE)
+      printf("\"%sAdded\": %.1f, ", names[kind], median(added[kind], rounds));
+  }
+  printf("\"rounds\": %d}\n", rounds);
   return 0;
 }

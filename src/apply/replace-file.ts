@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
+import type { Edit } from '../elf/seal.ts';
 import { readBounded } from '../kernel/files.ts';
 import { isSupportedMachine } from '../kernel/libc.ts';
 import { copyExtendedAttributes, hasFileCapabilities } from '../kernel/xattr.ts';
@@ -16,6 +17,12 @@ export interface SourceFile {
   readonly stat: fs.Stats;
   /** What executing it gives that its caller does not have; its replacement would lose it, or give it to other code. */
   readonly privilege: 'setuid' | 'setgid' | 'file capabilities' | undefined;
+}
+
+/** What is written: bytes, and others over them and behind them. */
+export interface Content {
+  readonly bytes: Uint8Array;
+  readonly edits?: readonly Edit[];
 }
 
 /** Where a result goes. */
@@ -58,13 +65,13 @@ export function requireFree(destination: Destination): void {
 }
 
 /**
- * Writes `bytes` beside the destination, with the source's mode, owner and extended attributes, and moves it there when it
+ * Writes `content` beside the destination, with the source's mode, owner and extended attributes, and moves it there when it
  * is whole and on disk. On any failure the destination stays as it was.
  *
  * @returns sentences on what could not be kept
  * @throws UsageError `output_exists`, `unwritable`
  */
-export function writeLike(source: SourceFile, destination: Destination, bytes: Uint8Array): string[] {
+export function writeLike(source: SourceFile, destination: Destination, content: Content): string[] {
   requireFree(destination);
   const label = `Cannot write "${destination.path}"`;
   const temporary = join(
@@ -73,7 +80,7 @@ export function writeLike(source: SourceFile, destination: Destination, bytes: U
   );
   const fd = attempt('unwritable', label, () => fs.openSync(temporary, 'wx', 0o600));
   try {
-    const lost = attempt('unwritable', label, () => fill(fd, source, bytes));
+    const lost = attempt('unwritable', label, () => fill(fd, source, content));
     attempt('unwritable', label, () => moveTo(temporary, destination));
     return lost;
   } finally {
@@ -82,13 +89,19 @@ export function writeLike(source: SourceFile, destination: Destination, bytes: U
   }
 }
 
-function fill(fd: number, source: SourceFile, bytes: Uint8Array): string[] {
+function fill(fd: number, source: SourceFile, { bytes, edits = [] }: Content): string[] {
   fs.writeFileSync(fd, bytes);
+  for (const edit of edits) writeAt(fd, edit);
   const lost = [...keepOwner(fd, source.stat), ...keepAttributes(fd, source.path)];
   // The owner first: a change of owner clears mode bits.
   fs.fchmodSync(fd, source.stat.mode & 0o777);
   fs.fsyncSync(fd);
   return lost;
+}
+
+/** All of it: write(2) may take less. */
+function writeAt(fd: number, { bytes, offset }: Edit): void {
+  for (let done = 0; done < bytes.length; ) done += fs.writeSync(fd, bytes, done, bytes.length - done, offset + done);
 }
 
 function keepOwner(fd: number, stat: fs.Stats): string[] {
@@ -103,7 +116,7 @@ function keepOwner(fd: number, stat: fs.Stats): string[] {
 }
 
 function keepAttributes(fd: number, path: string): string[] {
-  if (!isSupportedMachine()) return ['extended attributes were not copied: that needs Linux'];
+  if (!isSupportedMachine()) return ['extended attributes were not copied: that needs Linux on x86-64'];
   const from = fs.openSync(path, 'r');
   try {
     return copyExtendedAttributes(from, fd).map((name) => `the extended attribute ${name} could not be kept`);

@@ -6,7 +6,7 @@ import { inspectElf, type Sealed, unsealElf } from '../elf/inspect.ts';
 import type { LayoutKind } from '../elf/layout.ts';
 import { readElf } from '../elf/read.ts';
 import { searchesBesideItself } from '../elf/run-path.ts';
-import { sealElf } from '../elf/seal.ts';
+import { planSeal } from '../elf/seal.ts';
 import { type Destination, readSource, requireFree, type SourceFile, writeLike } from './replace-file.ts';
 
 /** Where a sealed or unsealed file goes: one of the two. */
@@ -40,7 +40,7 @@ export interface SealFileResult {
  * Seals a program into a file (`BINARY.sealed` when nothing else is said) that keeps its mode, owner and extended attributes. The file
  * appears whole or not at all.
  *
- * @throws ElfError as sealElf does; `elf_privileged` for programs with setuid, setgid or file capabilities
+ * @throws ElfError as planSeal does; `elf_privileged` for programs with setuid, setgid or file capabilities
  * @throws UsageError `output_exists`, `no_such_file`, `not_a_file`, `unreadable`, `unwritable`, `output_twice`
  */
 export function sealFile(options: SealFileOptions): SealFileResult {
@@ -50,13 +50,13 @@ export function sealFile(options: SealFileOptions): SealFileResult {
   requireUnprivileged(options.binary, source);
   const { program, policyText } = options;
   const original = options.force === true ? originalOf(options.binary, source) : source.bytes;
-  const sealed = naming(options.binary, () => sealElf(original, { program, policyText, sha256 }));
-  const lost = writeLike(source, destination, sealed.bytes);
+  const sealed = naming(options.binary, () => planSeal(original, { program, policyText, sha256 }));
+  const lost = writeLike(source, destination, { bytes: original, edits: sealed.edits });
   return {
     path: destination.path,
     layout: sealed.layout,
     originalSize: original.length,
-    size: sealed.bytes.length,
+    size: sealed.size,
     warnings: [...sealed.warnings, ...lost, ...leftBehind(source, destination)],
   };
 }
@@ -76,7 +76,7 @@ export function unsealFile(options: OutputOptions & { readonly binary: string })
   const destination = destinationOf(source, options, fallback);
   requireFree(destination);
   const original = naming(options.binary, () => unsealElf(source.bytes, sha256));
-  return { path: destination.path, warnings: writeLike(source, destination, original) };
+  return { path: destination.path, warnings: writeLike(source, destination, { bytes: original }) };
 }
 
 /** What a sealed program holds; undefined for one that is not sealed. @throws ElfError, UsageError */

@@ -1,13 +1,16 @@
 import { PolicyError } from '../base/errors.ts';
 import { encodeProgram } from '../bpf/codec.ts';
 import { compilePolicy } from '../compile/compile-policy.ts';
+import { EM_AARCH64 } from '../elf/format.ts';
+import { isElf } from '../elf/read.ts';
 import type { ArchName } from '../facts/arches.ts';
 import type { Policy } from '../policy/model.ts';
 import { printPolicy } from '../policy/print.ts';
+import { readSource } from './replace-file.ts';
 import { execConfined } from './run.ts';
 import { type OutputOptions, type SealFileResult, sealFile } from './seal.ts';
 
-/** The ABI that this version applies policies to; others can be compiled. */
+/** The ABI that `run` applies policies to; others can be sealed and compiled. */
 const TARGET: ArchName = 'x86_64';
 
 /** A program for the launcher or the seal stub: it answers the probe call. */
@@ -16,15 +19,21 @@ interface Installable {
   readonly notes: readonly string[];
 }
 
-function installable(policy: Policy, includeStart: boolean): Installable {
-  const arches = policy.arches ?? [TARGET];
-  if (!arches.includes(TARGET)) {
-    const problem = `this policy is for ${arches.join(', ')}, what it shall confine is ${TARGET}`;
-    throw new PolicyError('wrong_arch', `${problem}: add ${TARGET} to arches`);
+function installable(policy: Policy, target: ArchName, includeStart: boolean): Installable {
+  const arches = policy.arches ?? [target];
+  if (!arches.includes(target)) {
+    const problem = `this policy is for ${arches.join(', ')}, what it shall confine is ${target}`;
+    throw new PolicyError('wrong_arch', `${problem}: add ${target} to arches`);
   }
   const { program, notes } = compilePolicy(policy, { arches, includeStart, probe: true });
-  const said = policy.arches ? [] : [`no arches in the policy: compiled for ${TARGET}`];
+  const said = policy.arches ? [] : [`no arches in the policy: compiled for ${target}`];
   return { program: encodeProgram(program), notes: [...said, ...notes] };
+}
+
+/** The ABI that a binary is made for; sealing itself refuses what it cannot seal. */
+function archOf(binary: string): ArchName {
+  const { bytes } = readSource(binary);
+  return isElf(bytes) && bytes[18] === EM_AARCH64 ? 'aarch64' : TARGET;
 }
 
 export interface SealedFile extends SealFileResult {
@@ -41,7 +50,7 @@ export function sealWithPolicy(
   options: OutputOptions & { readonly binary: string; readonly policy: Policy },
 ): SealedFile {
   const { policy, ...files } = options;
-  const { program, notes } = installable(policy, false);
+  const { program, notes } = installable(policy, archOf(files.binary), false);
   const result = sealFile({ ...files, program, policyText: printPolicy(policy) });
   return { ...result, instructions: program.length / 8, notes };
 }
@@ -52,5 +61,5 @@ export function sealWithPolicy(
  * @throws {PolicyError | ProgramError | CommandError | SyscallError}
  */
 export function runWithPolicy(options: { readonly policy: Policy; readonly command: readonly string[] }): never {
-  return execConfined({ program: installable(options.policy, true).program, command: options.command });
+  return execConfined({ program: installable(options.policy, TARGET, true).program, command: options.command });
 }

@@ -31,9 +31,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/seal.ts'),
   },
   {
+    name: 'launcher',
+    usage: '-p POLICY -o FILE [--simple]',
+    summary: 'write a small program that confines itself and becomes its arguments, without Node',
+    kind: 'tool',
+    load: () => import('./commands/launcher.ts'),
+  },
+  {
     name: 'inspect',
     usage: 'BIN',
-    summary: 'what a sealed binary holds',
+    summary: 'what a sealed binary, or a launcher, holds',
     kind: 'tool',
     load: () => import('./commands/inspect.ts'),
   },

@@ -5,6 +5,7 @@ import { CannotTellError } from '../decision/cannot-tell.ts';
 import { Diagrams, type Limits, type Node } from '../decision/diagrams.ts';
 import { diagramOfPolicy } from '../decision/from-policy.ts';
 import { diagramOfProgram } from '../decision/from-program.ts';
+import { hasNotice, permitsCall, type StartOnNotice, startOnNotice } from '../decision/notice.ts';
 import type { ArchName } from '../facts/arches.ts';
 import { syscallName } from '../facts/syscalls.ts';
 import type { ResolvedCalls, ResolvedCondition, ResolvedPolicy } from '../policy/resolved.ts';
@@ -34,10 +35,50 @@ export const LIMITS: Limits = { nodes: 1 << 21, steps: 6_000_000 };
  * @throws {PolicyError} `too_complex`: its conditions are too intricate for an exact answer
  */
 export function compile(policy: ResolvedPolicy, options: CompileOptions = {}): Program {
-  const space = new Diagrams(LIMITS);
+  return inNewSpace(policy, (space) => compileDiagram(space, diagramOfPolicy(space, policy, options), options));
+}
+
+/** A compiled filter under which what `start:` alone permits waits for an answer. */
+export interface CompiledStart extends Omit<StartOnNotice, 'node'> {
+  readonly program: Program;
+}
+
+/**
+ * Compiles a policy such that what its `start:` alone permits is notified, for a launcher, and answers the probe call.
+ *
+ * @param main - the policy without `start:`
+ * @param withStart - the policy with it
+ * @param arch - the ABI of the launcher
+ * @throws {PolicyError} `start_exec`: neither permits execve(2); `start_notify`: the policy has calls notified itself, and nobody would answer
+ *   as it wants; and as `compile`
+ */
+export function compileStart(main: ResolvedPolicy, withStart: ResolvedPolicy, arch: ArchName): CompiledStart {
+  return inNewSpace(withStart, (space) => {
+    const own = diagramOfPolicy(space, main, { probe: true });
+    const atStart = diagramOfPolicy(space, withStart, { probe: true });
+    if (hasNotice(space, own))
+      throw new PolicyError(
+        'start_notify',
+        'a launcher that answers calls itself cannot have "notify" in its policy: use another action',
+      );
+    if (!permitsCall(space, atStart, arch, 'execve'))
+      throw new PolicyError(
+        'start_exec',
+        'a launcher needs execve, which this policy does not permit: add "start: {allow: [execve]}"',
+      );
+    const { node, ...notice } = startOnNotice(
+      space,
+      own,
+      atStart,
+      main.arches.map((each) => each.arch),
+    );
+    return { ...notice, program: compileDiagram(space, notice.isNeeded ? node : own) };
+  });
+}
+
+function inNewSpace<T>(policy: ResolvedPolicy, work: (space: Diagrams) => T): T {
   try {
-    const meaning = diagramOfPolicy(space, policy, options);
-    return compileDiagram(space, meaning, options);
+    return work(new Diagrams(LIMITS));
   } catch (error) {
     if (error instanceof CannotTellError) refuse(policy, error);
     throw error;

@@ -23,7 +23,7 @@ export function answeringProbe(
   errno: number = PROBE_ERRNO,
 ): Node {
   const answer = space.leaf((SECCOMP_RET_ERRNO | errno) >>> 0);
-  return space.choose(probeCalls(space, arches), answer, node);
+  return space.choose(callsOf(space, arches, 'seccomp', [PROBE_OPERATION, PROBE_ARGUMENT]), answer, node);
 }
 
 /** What programs of ours return for the probe call. */
@@ -44,23 +44,29 @@ export function isProbeCall({ arch, nr, args: [operation = 0n, argument = 0n] }:
   return isSeccomp && lowHalf(operation) === PROBE_OPERATION && lowHalf(argument) === PROBE_ARGUMENT;
 }
 
-function probeCalls(space: Diagrams, arches: Iterable<ArchName>): Node {
+/**
+ * The calls of a name, of some ABIs, as a boolean diagram.
+ *
+ * @param lowWords - what the low words of its first arguments must be; undefined: anything
+ */
+export function callsOf(
+  space: Diagrams,
+  arches: Iterable<ArchName>,
+  name: string,
+  lowWords: readonly (number | undefined)[] = [],
+): Node {
   const vectors = new Vectors(space);
   const isWord = (offset: number, value: number): Node => vectors.equal(vectors.word(offset), vectors.constant(value));
   let calls = FALSE;
   for (const arch of arches) {
     const { token, littleEndian } = ARCHES[arch];
-    const nr = syscallNumber(arch, 'seccomp');
+    const nr = syscallNumber(arch, name);
     if (nr === undefined) continue;
     const low = OFFSET_ARGS + (littleEndian ? 0 : 4);
-    const words = [
-      isWord(OFFSET_ARCH, token),
-      isWord(OFFSET_NR, nr),
-      isWord(low, PROBE_OPERATION),
-      isWord(low + 8, PROBE_ARGUMENT),
-    ];
+    const words = lowWords.flatMap((value, index) => (value === undefined ? [] : [isWord(low + 8 * index, value)]));
+    const all = [isWord(OFFSET_ARCH, token), isWord(OFFSET_NR, nr), ...words];
     calls = space.or(
-      words.reduceRight((all, each) => space.and(each, all)),
+      all.reduceRight((rest, each) => space.and(each, rest)),
       calls,
     );
   }

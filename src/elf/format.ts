@@ -47,9 +47,11 @@ export const NT_GNU_PROPERTY_TYPE_0 = 5;
 export const EHDR = {
   type: 16,
   machine: 18,
+  version: 20,
   entry: 24,
   phoff: 32,
   shoff: 40,
+  ehsize: 52,
   phentsize: 54,
   phnum: 56,
   shentsize: 58,

@@ -3,6 +3,7 @@ import { ElfError } from '../base/errors.ts';
 import { ByteReader, damaged } from './bytes.ts';
 import * as format from './format.ts';
 import type { LayoutKind } from './layout.ts';
+import { sealMachine } from './machines.ts';
 import {
   decodePlaces,
   decodeRecords,
@@ -13,10 +14,11 @@ import {
 } from './payload.ts';
 import { type ElfFile, readElf, type Segment } from './read.ts';
 import { sealWarnings } from './sealable.ts';
-import { sealStub } from './stubs/seal.ts';
 
 /** What a sealed program holds. */
 export interface Sealed {
+  /** e_machine. */
+  readonly machine: number;
   readonly policyText: string;
   /** SHA-256 of the policy's text and of the original file, 32 bytes each, as recorded when it was sealed. */
   readonly policyDigest: Uint8Array;
@@ -64,6 +66,7 @@ export function inspectElf(bytes: Uint8Array): Sealed | undefined {
   const tampering = findTampering(elf, segment, content, places, originalEntry);
   const layoutWarning = LAYOUT_WARNINGS[layout];
   return {
+    machine: elf.machine,
     policyText: new TextDecoder().decode(theRecord(records, RECORD.policyText)),
     policyDigest: theRecord(records, RECORD.policyDigest),
     originalDigest: original.slice(16, 32, 'the digest of the original'),
@@ -144,14 +147,16 @@ function findTampering(
     problems.push('its entry does not lead to the seal: it starts unconfined');
   if ((segment.flags & format.PF_X) === 0) problems.push('the segment of the seal is not executable');
   const distance = entry - segment.vaddr - places.stub;
-  const wanted = Math.abs(distance) < 0x7fff_0000 ? stubOf(places, distance) : undefined;
+  const wanted = Math.abs(distance) < 0x7fff_0000 ? stubOf(elf, places, distance) : undefined;
   if (wanted === undefined || wanted.some((byte, index) => content[places.stub + index] !== byte)) {
     problems.push('the code of the seal is not what this version of Selkie writes');
   }
   return problems;
 }
 
-function stubOf(places: PayloadPlaces, distance: number): Uint8Array | undefined {
+function stubOf(elf: ElfFile, places: PayloadPlaces, distance: number): Uint8Array | undefined {
   const program = places.program - places.stub;
-  return Math.abs(program) < 0x7fff_0000 ? sealStub({ program, count: places.count, entry: distance }) : undefined;
+  return Math.abs(program) < 0x7fff_0000
+    ? sealMachine(elf.machine)?.sealStub({ program, count: places.count, entry: distance })
+    : undefined;
 }

@@ -97,6 +97,8 @@ export interface NewSegment {
   readonly offset: number;
   readonly vaddr: number;
   readonly size: number;
+  /** p_align. */
+  readonly page: number;
 }
 
 /** Where the table will stand after sealing. */
@@ -156,6 +158,6 @@ function loadEntry(added: NewSegment): Uint8Array {
   writer.u64(PHDR.paddr, added.vaddr);
   writer.u64(PHDR.filesz, added.size);
   writer.u64(PHDR.memsz, added.size);
-  writer.u64(PHDR.align, PAGE);
+  writer.u64(PHDR.align, added.page);
   return writer.bytes;
 }

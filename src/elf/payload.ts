@@ -28,7 +28,17 @@ export const RECORD = {
   policyDigest: 4,
   /** Name of the layout, ASCII. */
   layout: 5,
+  /** Of a launcher: u32 version, u32 form, the program. */
+  launcher: 6,
 } as const;
+
+/** Forms of launchers, by their number in the record. */
+export const LAUNCHER_FORMS = ['simple', 'exec', 'loader'] as const;
+/**
+ * How long `start:` is in force: the whole time (`simple`); until the program's entry, where it permits only the exec (`exec`), or more, for ld.so
+ * (`loader`).
+ */
+export type LauncherForm = (typeof LAUNCHER_FORMS)[number];
 
 export interface PayloadRecord {
   readonly type: number;
@@ -107,4 +117,10 @@ export function decodeRecords(bytes: Uint8Array): readonly PayloadRecord[] {
     offset += head + alignUp(size, 4);
   }
   return records;
+}
+
+/** True when bytes begin with a record of this type. */
+export function isRecord(bytes: Uint8Array, type: number): boolean {
+  const owner = bytes.subarray(12, 12 + OWNER.length);
+  return bytes[8] === type && OWNER.every((byte, index) => owner[index] === byte);
 }

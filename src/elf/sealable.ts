@@ -2,21 +2,22 @@
 import { ElfError } from '../base/errors.ts';
 import { alignUp, damaged } from './bytes.ts';
 import * as format from './format.ts';
+import { sealMachine } from './machines.ts';
 import { dynamicEntries, type ElfFile, interpreterOf, type Segment } from './read.ts';
 
 const PAGE = 4096;
-/** End of the addresses of a program with four-level page tables: TASK_SIZE of arch/x86. */
+/** End of the addresses of a program with four-level page tables: TASK_SIZE of arch/x86; AArch64 has as many or more. */
 const ADDRESS_LIMIT = 0x7fff_ffff_f000;
 
 /**
- * Refuses what is not a program of x86-64 that the kernel would start.
+ * Refuses what is not a program that the kernel would start.
  * @throws ElfError `elf_machine`, `elf_type`, `elf_damaged`.
  */
 export function requireSealable(elf: ElfFile): void {
-  if (elf.machine !== format.EM_X86_64) {
+  if (sealMachine(elf.machine) === undefined) {
     throw new ElfError(
       'elf_machine',
-      `Cannot seal the ELF file: it is for ${format.machineName(elf.machine)}, wanted x86-64`,
+      `Cannot seal the ELF file: it is for ${format.machineName(elf.machine)}, wanted x86-64 or AArch64`,
     );
   }
   const kind = notAProgram(elf);

@@ -17,7 +17,7 @@ export interface SectionTable {
  * The section names and headers that go to the end of the file at `end`. The new section is the last one, so that no
  * index changes. Undefined for a file without section headers or names.
  */
-export function newSectionTable(elf: ElfFile, added: NewSegment, end: number): SectionTable | undefined {
+export function newSectionTable(elf: ElfFile, added: Omit<NewSegment, 'page'>, end: number): SectionTable | undefined {
   const names = elf.sections[elf.shstrndx];
   if (elf.shstrndx === 0 || names === undefined) return undefined;
   const oldNames = elf.bytes.subarray(names.offset, names.offset + names.size);

@@ -36,6 +36,12 @@ export const PROBE_ERRNO = 3517;
 /** What the second program of a policy answers (`service:`): of two errnos the kernel takes the newer program's, so that this one proves it. */
 export const SERVICE_PROBE_ERRNO = 3518;
 
+/**
+ * The mark: seccomp(2) with this second argument, which a filter with `start` on notice (compile/notice.ts) always notifies. The launcher asks by it
+ * whether its answerer is there; planted at a program's entry it says that the start is over. Without a listener the kernel answers ENOSYS.
+ */
+export const MARK_ARGUMENT = 0x53544152;
+
 /** What a filter is asked about: `struct seccomp_data` of include/uapi/linux/seccomp.h. */
 export interface SeccompData {
   /** Syscall number, unsigned 32 bits. */

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { SelkieError } from '../base/errors.ts';
+import { BASE } from '../elf/static-file.ts';
 import { launcherElf } from '../elf/stubs/launcher-x86-64.ts';
 import { sleeperElf } from '../elf/stubs/prober-x86-64.ts';
-import { BASE } from '../elf/stubs/static-x86-64.ts';
 import { SECCOMP_MODE_FILTER } from './abi.ts';
 import { filtersOf } from './filters.ts';
 import { ProcessMemory, readMemory } from './process.ts';

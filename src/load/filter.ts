@@ -3,6 +3,8 @@ import { checkProgram } from '../bpf/check.ts';
 import { decodeProgram } from '../bpf/codec.ts';
 import type { Program } from '../bpf/instruction.ts';
 import { compilePolicy } from '../compile/compile-policy.ts';
+import { EM_AARCH64 } from '../elf/format.ts';
+import { inspectLauncher } from '../elf/launcher.ts';
 import { inspectElf, isElf } from '../elf/seal.ts';
 import type { ArchName } from '../facts/arches.ts';
 import type { ProfileOptions } from '../formats/oci/select.ts';
@@ -95,13 +97,19 @@ function fromProgram(bytes: Uint8Array): LoadedFilter {
 }
 
 function fromSealed(bytes: Uint8Array, source: string): LoadedFilter {
-  const sealed = inspectElf(bytes);
+  const sealed = inspectLauncher(bytes) ?? inspectElf(bytes);
   if (!sealed) {
-    const message = `Cannot read a filter from "${source}": this binary is not sealed; see: selkie seal --help`;
+    const message = `Cannot read a filter from "${source}": this binary is neither sealed nor a launcher; see: selkie seal --help`;
     throw new UsageError('not_sealed', message);
   }
   const policy = parsePolicy(sealed.policyText, { file: `${source} (sealed policy)` });
-  return { kind: 'sealed', stack: [decodeProgram(sealed.program)], policy, arch: 'x86_64', notes: [] };
+  return {
+    kind: 'sealed',
+    stack: [decodeProgram(sealed.program)],
+    policy,
+    arch: sealed.machine === EM_AARCH64 ? 'aarch64' : 'x86_64',
+    notes: [],
+  };
 }
 
 /** In force on a process, or on one of its threads by its id. */

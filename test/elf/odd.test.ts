@@ -9,7 +9,8 @@ import { unsealElf } from '../../src/elf/inspect.ts';
 import { sealElf } from '../../src/elf/seal.ts';
 import { denying, NR } from '../support/filters.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import { ODD } from '../support/odd-elf.ts';
+import { headers, MORE_ODD } from '../support/more-odd-elf.ts';
+import { ODD, scripted } from '../support/odd-elf.ts';
 import { missingTools } from '../support/tools.ts';
 
 /**
@@ -74,7 +75,7 @@ test('the relative interpreter is there', { skip }, () => {
   symlinkSync('lib/loader', join(folder, 'loader'));
 });
 
-for (const [title, make, code] of ODD) {
+for (const [title, make, code] of [...ODD, ...MORE_ODD]) {
   test(`${title}: ${code ?? 'sealed, it runs as before and confined'}`, { skip }, (context) => {
     const original = make();
     const untouched = Buffer.from(original);
@@ -97,3 +98,14 @@ for (const [title, make, code] of ODD) {
     context.diagnostic(rewrite(title, closed).join(', '));
   });
 }
+
+test('one program header more than older kernels take is said', { skip }, () => {
+  const warnings = (count: number): string =>
+    sealElf(scripted(`warned-${count}`, headers(count)), {
+      program: denying(),
+      policyText: '',
+      sha256,
+    }).warnings.join();
+  assert.match(warnings(73), /it has 74 program headers: Linux 6\.1 and older start no file with more than 73/);
+  assert.deepEqual([warnings(72), warnings(74)], ['', '']);
+});

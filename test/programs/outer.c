@@ -1,6 +1,6 @@
 /*
  * Runs a command under an outer filter that answers seccomp(2) and prctl(2), or one of them, its own way:
- *     outer HOW WHICH COMMAND...     HOW: N (errno N, 0 included), kill, listener (answers 0)   WHICH: prctl, seccomp, both, exit
+ *     outer HOW WHICH COMMAND...     HOW: N (errno N, 0 included), kill, listener (answers 0)   WHICH: prctl, seccomp, both, exit, or a number
  * `exit` answers exit_group and seccomp. Ends with 2 where it cannot set this up.
  */
 #include <errno.h>
@@ -71,6 +71,9 @@ int main(int argc, char **argv) {
   int exits = strcmp(argv[2], "exit") == 0;
   int first = exits ? SYS_exit_group : strcmp(argv[2], "seccomp") == 0 ? SYS_seccomp : SYS_prctl;
   int second = strcmp(argv[2], "prctl") == 0 ? SYS_prctl : SYS_seccomp;
+  char *end;
+  long number = strtol(argv[2], &end, 10);
+  if (*end == 0) first = second = number;
   if (strcmp(argv[1], "listener") != 0) {
     int kill = strcmp(argv[1], "kill") == 0;
     if (install(kill ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | atoi(argv[1]), first, second, 0) != 0) return 2;

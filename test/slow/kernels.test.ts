@@ -3,11 +3,14 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
+import { writeLauncher } from '../../src/apply/launcher.ts';
 import { sealFile } from '../../src/apply/seal.ts';
+import { parsePolicy } from '../../src/policy/parse.ts';
 import { buildProgram, C_BUILDS, cannotBuild, GO_BUILDS } from '../support/builds.ts';
 import { denying, NR } from '../support/filters.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { debianKernel, GuestFiles, runMachine } from '../support/machine.ts';
+import { MORE_ODD } from '../support/more-odd-elf.ts';
 import { ODD } from '../support/odd-elf.ts';
 import { compileC } from '../support/programs.ts';
 import { missingTools } from '../support/tools.ts';
@@ -92,8 +95,34 @@ for (const suite of ['bullseye', 'bookworm'])
     }
   });
 
-/** Odd programs, by title, that are sealed: the file system there has no ./loader, and libc.so.6 says what it was built with. */
-const odd = ODD.filter(([title, , code]) => code === undefined && !/relative interpreter|library/.test(title));
+/** What test/programs/launched.c and the C libraries call behind the entry, and ld.so before it. */
+const BEHIND =
+  'write, exit_group, exit, fcntl, wait4, brk, arch_prctl, set_tid_address, set_robust_list, rseq, prlimit64, readlinkat, readlink, getrandom, mprotect';
+const LOADER = 'openat, open, mmap, read, pread64, close, fstat, newfstatat, munmap, access, faccessat, writev';
+
+for (const suite of ['bullseye', 'bookworm'])
+  test(`Debian ${suite}: under a launcher, nothing of start is in force at the entry`, { skip }, () => {
+    const guest = new GuestFiles(join(folder, `launchers-${suite}`));
+    const text = `selkie: 1\nsets: 1\narches: [x86_64]\ndefault: errno(EPERM)\nsyscalls:\n  allow: [${BEHIND}]\nstart:\n  allow: [execve, ${LOADER}]\n`;
+    const output = join(folder, `launcher-${suite}`);
+    writeLauncher({ policy: parsePolicy(text), arch: 'x86_64', output, force: true, simple: false });
+    guest.addProgram('launcher', output);
+    const builds = C_BUILDS.filter((build) => cannotBuild(build) === false);
+    for (const [index, build] of builds.entries()) {
+      guest.addProgram(`launched${index}`, buildProgram(build, 'launched.c', folder).path);
+      guest.addCase(`${index}`, '/launcher', `/launched${index}`, 'one');
+    }
+    const results = runMachine(debianKernel(suite).path, guest.pack());
+    for (const [index, { name }] of builds.entries()) {
+      const words = `execve 38, seccomp 1, prctl 1, open 38, wait 10, descriptors 3, words /launched${index} one\n`;
+      assert.deepEqual([results.get(`${index}`)?.output, results.get(`${index}`)?.status], [words, 7], name);
+    }
+  });
+
+/** Odd programs, by title, that are sealed: the file system there has no ./loader and no room for the largest, and libc.so.6 says what it was built with. */
+const odd = [...ODD, ...MORE_ODD].filter(
+  ([title, , code]) => code === undefined && !/relative interpreter|library|110 MiB/.test(title),
+);
 
 for (const suite of ['bullseye', 'bookworm'])
   test(`Debian ${suite}: odd programs that run there run sealed, and are confined`, { skip }, (context) => {

@@ -16,15 +16,43 @@ function download(url: string): Buffer {
   return execFileSync('curl', ['-fsSL', '--retry', '3', url], { maxBuffer: 1 << 28 });
 }
 
+/** A machine that qemu is: how it is called, how it starts, and what compiles for it. */
+export interface Guest {
+  readonly debian: string;
+  readonly qemu: readonly string[];
+  readonly console: string;
+  readonly compiler: string;
+  /** Where the libraries of the compiler are, where they are not this machine's own. */
+  readonly sysroot?: string;
+}
+const X86_64: Guest = {
+  debian: 'amd64',
+  qemu: ['qemu-system-x86_64', '-M', 'q35', '-cpu', 'max'],
+  console: 'ttyS0',
+  compiler: 'gcc',
+};
+export const ARM64: Guest = {
+  debian: 'arm64',
+  // Without a network card, whose firmware is a package of its own; the usual pointer authentication is slow to emulate.
+  qemu: ['qemu-system-aarch64', '-M', 'virt', '-nic', 'none', '-cpu', 'max,pauth-impdef=on'],
+  console: 'ttyAMA0',
+  compiler: 'aarch64-linux-gnu-gcc',
+  sysroot: '/usr/aarch64-linux-gnu',
+};
+
 /** The newest cloud kernel of a Debian release, downloaded once. @returns the path of its vmlinuz, and its release */
-export function debianKernel(suite: string): { readonly path: string; readonly release: string } {
-  const cache = join(tmpdir(), 'selkie-kernels', suite);
+export function debianKernel(
+  suite: string,
+  { debian }: Guest = X86_64,
+): { readonly path: string; readonly release: string } {
+  const cache = join(tmpdir(), 'selkie-kernels', debian === 'amd64' ? suite : `${suite}-${debian}`);
   if (!existsSync(cache)) {
     const index = execFileSync('xz', ['-dc'], {
-      input: download(`${MIRROR}/dists/${suite}/main/binary-amd64/Packages.xz`),
+      input: download(`${MIRROR}/dists/${suite}/main/binary-${debian}/Packages.xz`),
       maxBuffer: 1 << 28,
     }).toString();
-    const entries = index.split('\n\n').filter((entry) => /^Package: linux-image-[\d.]+-\d+-cloud-amd64\n/.test(entry));
+    const name = new RegExp(`^Package: linux-image-[\\d.]+-\\d+-cloud-${debian}\\n`);
+    const entries = index.split('\n\n').filter((entry) => name.test(entry));
     const entry = entries.at(-1) ?? '';
     const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(entry)?.[1] ?? '';
     const bytes = download(`${MIRROR}/${field('Filename')}`);
@@ -43,11 +71,14 @@ export function debianKernel(suite: string): { readonly path: string; readonly r
 export class GuestFiles {
   readonly folder: string;
   readonly #cases: string[] = [];
+  readonly #guest: Guest;
 
-  constructor(folder: string) {
+  constructor(folder: string, guest: Guest = X86_64) {
     this.folder = folder;
+    this.#guest = guest;
     mkdirSync(folder, { recursive: true });
-    compileC(dirname(folder), 'init', readFileSync(join(ROOT, 'test/programs/init.c'), 'utf8'), ['-static']);
+    const source = readFileSync(join(ROOT, 'test/programs/init.c'), 'utf8');
+    compileC(dirname(folder), 'init', source, ['-static'], guest.compiler);
     cpSync(join(dirname(folder), 'init'), join(folder, 'init'));
   }
 
@@ -61,6 +92,13 @@ export class GuestFiles {
   /** Adds an executable at /NAME, its loader, and the libraries that ldd names. */
   addProgram(name: string, file: string): void {
     cpSync(file, join(this.folder, name), { dereference: true });
+    const { sysroot } = this.#guest;
+    if (sysroot !== undefined) {
+      // Of C programs alone.
+      for (const library of ['ld-linux-aarch64.so.1', 'libc.so.6'])
+        cpSync(join(sysroot, 'lib', library), join(this.folder, 'lib', library), { dereference: true });
+      return;
+    }
     const { stdout } = spawnSync('ldd', [file], { encoding: 'utf8' });
     for (const match of stdout.matchAll(/(\/\S+) \(0x/g)) if (match[1] !== undefined) this.addHostPath(match[1]);
     // ldd is glibc's: it says nothing good of programs with another loader.
@@ -92,10 +130,15 @@ export interface CaseResult {
 }
 
 /** Boots a kernel and runs the cases. @returns what each label did @throws {Error} where the machine does not come to its end */
-export function runMachine(kernel: string, archive: string): ReadonlyMap<string, CaseResult> {
-  const words = ['-M', 'q35', '-cpu', 'max', '-accel', 'tcg', '-m', '2048', '-display', 'none', '-no-reboot'];
-  const boot = ['-kernel', kernel, '-initrd', archive, '-append', 'console=ttyS0 quiet loglevel=0 panic=-1'];
-  const { stdout } = spawnSync('qemu-system-x86_64', [...words, '-serial', 'stdio', ...boot], {
+export function runMachine(
+  kernel: string,
+  archive: string,
+  { qemu, console }: Guest = X86_64,
+): ReadonlyMap<string, CaseResult> {
+  const [program = '', ...machine] = qemu;
+  const words = [...machine, '-accel', 'tcg', '-m', '2048', '-display', 'none', '-no-reboot'];
+  const boot = ['-kernel', kernel, '-initrd', archive, '-append', `console=${console} quiet loglevel=0 panic=-1`];
+  const { stdout } = spawnSync(program, [...words, '-serial', 'stdio', ...boot], {
     encoding: 'latin1',
     timeout: MACHINE_TIMEOUT_MS,
     maxBuffer: 1 << 26,

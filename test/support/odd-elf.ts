@@ -8,9 +8,9 @@ import { temporaryFolder } from './folders.ts';
 /** Programs that the kernel runs though linkers seldom write them so. Linked on demand, by gcc. */
 
 const sources = fileURLToPath(new URL('../../../test/programs/', import.meta.url));
-const folder = temporaryFolder();
+export const folder: string = temporaryFolder();
 
-const PT = {
+export const PT = {
   NULL: 0,
   LOAD: 1,
   INTERP: 3,
@@ -24,16 +24,16 @@ const PT = {
 const built = new Map<string, Buffer>();
 
 /** test/programs/bare.c, which needs nothing, linked with these flags. */
-function bare(...flags: readonly string[]): Buffer {
+export function bare(...flags: readonly string[]): Buffer {
   return link('bare.c', '-nostdlib', '-static', '-fno-stack-protector', ...flags);
 }
 
 /** test/programs/uname.c with the C library. */
-function full(...flags: readonly string[]): Buffer {
+export function full(...flags: readonly string[]): Buffer {
   return link('uname.c', ...flags);
 }
 
-function link(source: string, ...flags: readonly string[]): Buffer {
+export function link(source: string, ...flags: readonly string[]): Buffer {
   const key = [source, ...flags].join(' ');
   const path = join(folder, `program-${built.size}`);
   const known = built.get(key);
@@ -45,23 +45,27 @@ function link(source: string, ...flags: readonly string[]): Buffer {
 }
 
 /** bare.c linked by a script of its own. */
-function scripted(name: string, script: string, ...flags: readonly string[]): Buffer {
+export function scripted(name: string, script: string, ...flags: readonly string[]): Buffer {
   const path = join(folder, `${name}.ld`);
   writeFileSync(path, script);
   return bare('-Wl,--build-id=none', '-fcf-protection=none', `-Wl,-T,${path}`, ...flags);
 }
 
-type Edit = (bytes: Buffer, elf: ElfFile) => Buffer | undefined;
+/** Changes bytes in place, or returns others. */
+export type Edit = (bytes: Buffer, elf: ElfFile) => Buffer | undefined;
 
-function edited(bytes: Buffer, edit: Edit): Buffer {
+export function edited(bytes: Buffer, edit: Edit): Buffer {
   return edit(bytes, readElf(bytes)) ?? bytes;
 }
 
-const place = (elf: ElfFile, segment: Segment): number => elf.phoff + 56 * segment.index;
-const ofType = (elf: ElfFile, type: number): readonly Segment[] => elf.segments.filter((entry) => entry.type === type);
+/** Offset of a program header. */
+export const place = (elf: ElfFile, segment: Segment): number => elf.phoff + 56 * segment.index;
+/** The program headers of a type. */
+export const ofType = (elf: ElfFile, type: number): readonly Segment[] =>
+  elf.segments.filter((entry) => entry.type === type);
 
 /** Gives every program header of one type another type. */
-function retyped(from: number, to: number): Edit {
+export function retyped(from: number, to: number): Edit {
   return (bytes, elf) => {
     for (const segment of ofType(elf, from)) bytes.writeUInt32LE(to, place(elf, segment));
     return undefined;
@@ -69,7 +73,7 @@ function retyped(from: number, to: number): Edit {
 }
 
 /** Writes a field of every program header of one type. */
-function field(type: number, offset: number, value: number): Edit {
+export function field(type: number, offset: number, value: number): Edit {
   return (bytes, elf) => {
     for (const segment of ofType(elf, type)) bytes.writeBigUInt64LE(BigInt(value), place(elf, segment) + offset);
     return undefined;
@@ -83,7 +87,8 @@ const withFlags =
     return undefined;
   };
 
-const withoutSections: Edit = (bytes) => {
+/** As sstrip leaves a file. */
+export const withoutSections: Edit = (bytes) => {
   bytes.fill(0, 40, 48);
   bytes.fill(0, 60, 64);
   return undefined;
@@ -118,7 +123,8 @@ const tableAtEnd: Edit = (bytes, elf) => {
   return longer;
 };
 
-const headerByte =
+/** Writes a byte of the file header. */
+export const headerByte =
   (offset: number, value: number): Edit =>
   (bytes) =>
     void bytes.writeUInt8(value, offset);
@@ -134,7 +140,9 @@ const MANY = `PHDRS { ${Array.from({ length: 60 }, (_, index) => `n${index} PT_N
 SECTIONS { . = 0x400000 + SIZEOF_HEADERS; .text : { *(.text*) *(.rodata*) *(.data*) *(.bss*) *(COMMON) } :code /DISCARD/ : { *(*) } }`;
 
 /** What is odd, the file, and the code of the ElfError where it is refused. They exit with 7, and with 8 where uname(2) is refused. */
-export const ODD: readonly (readonly [string, () => Buffer, string?])[] = [
+export type Odd = readonly [string, () => Buffer, string?];
+
+export const ODD: readonly Odd[] = [
   ['headers and code in one segment (-z noseparate-code)', () => full('-no-pie', '-Wl,-z,noseparate-code')],
   ['static PIE, headers and code in one segment', () => full('-static-pie', '-Wl,-z,noseparate-code')],
   ['code far from the headers (-Ttext)', () => full('-no-pie', '-Wl,-Ttext=0x8000000')],

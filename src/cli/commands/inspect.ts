@@ -1,15 +1,27 @@
+import { readLauncher } from '../../apply/launcher.ts';
+import { readSource } from '../../apply/replace-file.ts';
 import { inspectFile } from '../../apply/seal.ts';
+import { machineName } from '../../elf/format.ts';
+import type { Launcher } from '../../elf/launcher.ts';
+import type { LauncherForm } from '../../elf/payload.ts';
 import { parsePolicy } from '../../policy/parse.ts';
 import type { CommandEntry } from '../command.ts';
 import { print, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
 
+/** How long a launcher keeps `start:` in force. */
+export const FORM_TEXTS: { readonly [K in LauncherForm]: string } = {
+  simple: 'the whole time',
+  exec: 'until the command is executed',
+  loader: "until the command's entry",
+};
+
 const EXAMPLE = 'selkie inspect makeTheFolder.sealed';
 
-/** `selkie inspect BIN`: exit code 0 when it is sealed, 1 when it is a binary that is not. */
+/** `selkie inspect BIN`: exit code 0 when it is sealed or a launcher, 1 when it is another binary. */
 export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
   const parser = commandParser(entry, EXAMPLE)
-    .argument('<bin>', 'a sealed ELF binary')
+    .argument('<bin>', 'a sealed ELF binary, or a launcher')
     .option('--json', 'one JSON object')
     .option('--policy', 'only the policy, as it was sealed');
   const parsed = parseWords<{ json?: boolean; policy?: boolean }>(parser, words);
@@ -17,6 +29,8 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   const binary = parsed.operands[0] as string;
   const sealed = inspectFile(binary);
   if (!sealed) {
+    const launcher = readLauncher(readSource(binary).bytes);
+    if (launcher) return show(launcher, binary, parsed.options);
     if (parsed.options.json) print(toJson({ sealed: false }));
     else print(`${binary}: not sealed`);
     return 1;
@@ -36,12 +50,41 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   else {
     print(`${binary}: sealed`);
     for (const [key, value] of Object.entries(facts)) print(`  ${key.padEnd(15)} ${value}`);
-    if (parsePolicy(sealed.policyText).service)
-      print('  service: in force only where the program narrows itself: selkie convert --to go, or confine');
+    sayService(sealed.policyText);
     for (const warning of sealed.warnings) print(`  warning: ${warning}`);
     print(`\n${sealed.policyText}`);
   }
   return 0;
+}
+
+function show(
+  launcher: Launcher & { readonly intact: boolean },
+  path: string,
+  { json, policy }: { json?: boolean; policy?: boolean },
+): number {
+  const { form, program, intact, policyText } = launcher;
+  const facts = {
+    machine: machineName(launcher.machine),
+    instructions: program.length / 8,
+    intact,
+    start: FORM_TEXTS[form],
+    policySha256: hex(launcher.policyDigest),
+  };
+  if (policy) print(policyText);
+  else if (json) print(toJson({ sealed: false, launcher: true, ...facts, form, policy: policyText }));
+  else {
+    print(`${path}: launcher`);
+    for (const [key, value] of Object.entries(facts)) print(`  ${key.padEnd(15)} ${value}`);
+    sayService(policyText);
+    if (!intact) print('  warning: its bytes are not what this version of Selkie writes');
+    print(`\n${policyText}`);
+  }
+  return 0;
+}
+
+function sayService(policyText: string): void {
+  if (parsePolicy(policyText).service)
+    print('  service: in force only where the program narrows itself: selkie convert --to go, or confine');
 }
 
 function hex(bytes: Uint8Array): string {

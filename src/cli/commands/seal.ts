@@ -23,7 +23,7 @@ interface Options {
 /** `selkie seal -p POLICY BIN [-o OUT | --in-place]` */
 export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
   const parser = commandParser(entry, EXAMPLE)
-    .argument('<bin>', 'an ELF executable for x86-64')
+    .argument('<bin>', 'an ELF executable for x86-64 or AArch64')
     .requiredOption('-p, --policy <file>', 'the policy (start: is left out: the filter takes effect after it)')
     .option('-o, --output <file>', 'where to write (default: BIN.sealed)')
     .option('--in-place', 'replace the binary itself')

@@ -56,7 +56,7 @@ export async function examine(): Promise<Examination> {
   if (!isSupportedMachine())
     throw new UnsupportedError(
       'system calls',
-      `Cannot record, run, confine or explain: found ${process.platform} on ${process.arch}, wanted linux on x64; policies can be written, simulated and sealed into x86-64 binaries here`,
+      `Cannot record, run, confine or explain: found ${process.platform} on ${process.arch}, wanted linux on x64; policies can be written, simulated and sealed into x86-64 and AArch64 binaries here`,
     );
   const trial = proberElf([]);
   const files = TrialFiles.open(trial);

@@ -19,16 +19,16 @@ const SECCOMP_FILTER_FLAG_TSYNC = 1;
 
 const STDERR = 2;
 /** Exit status of everything that is Selkie's own failure. */
-const STATUS = 125;
+export const SEAL_STATUS = 125;
 
 /** What failed, as the message names it. */
-const STEPS = {
+export const SEAL_STEPS = {
   privileges: 'no_new_privs',
   privilegesProof: 'the proof of no_new_privs',
   filter: 'seccomp',
   filterProof: 'the proof of the filter',
 } as const;
-type Step = keyof typeof STEPS;
+export type SealStep = keyof typeof SEAL_STEPS;
 
 /** Where things are, in bytes from the start of the stub. */
 export interface SealStubPlan {
@@ -99,7 +99,7 @@ function emitLeave(code: Assembler, plan: SealStubPlan): void {
 }
 
 /** r9 survives system calls: it points to the name of the step that is being tried. */
-function beginStep(code: Assembler, step: Step): void {
+function beginStep(code: Assembler, step: SealStep): void {
   code.lea('r9', step);
 }
 
@@ -111,9 +111,9 @@ function emitFailure(code: Assembler): void {
   emitResult(code);
   code.lea('rsi', 'suffix').call('append');
   code.mov('rdx', 'rdi').sub('rdx', 'rsp').mov('rsi', 'rsp').mov('edi', STDERR).mov('eax', NR_WRITE).syscall();
-  code.mov('edi', STATUS).mov('eax', NR_EXIT_GROUP).syscall();
+  code.mov('edi', SEAL_STATUS).mov('eax', NR_EXIT_GROUP).syscall();
   // Only where a filter refuses exit_group: the calling thread, and if that is refused too, a fault.
-  code.mov('edi', STATUS).mov('eax', NR_EXIT).syscall();
+  code.mov('edi', SEAL_STATUS).mov('eax', NR_EXIT).syscall();
   code.label('dead').hlt().jmp('dead');
   emitAppend(code);
 }
@@ -143,6 +143,6 @@ function emitAppend(code: Assembler): void {
 
 function emitTexts(code: Assembler): void {
   code.label('prefix').text('selkie: cannot confine this program: \0');
-  for (const [step, name] of Object.entries(STEPS)) code.label(step).text(`${name} failed\0`);
+  for (const [step, name] of Object.entries(SEAL_STEPS)) code.label(step).text(`${name} failed\0`);
   code.label('errno').text(' (errno \0').label('result').text(' (result \0').label('suffix').text(')\n\0');
 }

@@ -1,70 +1,23 @@
 import { Assembler } from '../asm-x86-64.ts';
+import { EM_X86_64 } from '../format.ts';
+import { type AddressOf, codeAddress, staticFile } from '../static-file.ts';
 
 /** What the generated programs share: the ELF file around their code, and pieces of code. All is position-dependent and static. */
 
-/** Where the file is mapped: 4 MiB, the usual place of static programs, above every vm.mmap_min_addr. */
-export const BASE = 0x40_0000n;
-const EHDR_SIZE = 64;
-const PHDR_SIZE = 56;
-const HEADER_SIZE = EHDR_SIZE + 2 * PHDR_SIZE;
-const ET_EXEC = 2;
-const EM_X86_64 = 62;
-const PT_LOAD = 1;
-const PT_GNU_STACK = 0x6474_e551;
-const PF_X = 1;
-const PF_W = 2;
-const PF_R = 4;
-
-/** Gives the absolute address of a label. */
-export type AddressOf = (label: string) => bigint;
-
 /**
- * Builds a static executable of one read-only, executable segment; it has its stack only, not executable. Execution begins at the first
- * byte that `write` emits.
+ * Builds a static executable for x86-64; see `staticFile`. Execution begins at the first byte that `write` emits.
  *
  * @param write - emits code and data; called twice, as absolute addresses are known after the first time
+ * @param notes - encoded ELF notes to carry
  */
-export function staticElf(write: (code: Assembler, addressOf: AddressOf) => void): Uint8Array {
+export function staticElf(write: (code: Assembler, addressOf: AddressOf) => void, notes?: Uint8Array): Uint8Array {
   const draft = new Assembler();
   write(draft, () => 0n);
   const labels = draft.labels();
   const code = new Assembler();
-  write(code, (label) => BASE + BigInt(HEADER_SIZE + (labels.get(label) ?? 0)));
-  const body = code.assemble();
-  const file = new Uint8Array(HEADER_SIZE + body.length);
-  file.set(body, HEADER_SIZE);
-  const view = new DataView(file.buffer);
-  writeHeader(view);
-  writeSegment(view, EHDR_SIZE, PT_LOAD, PF_R | PF_X, BASE, BigInt(file.length));
-  writeSegment(view, EHDR_SIZE + PHDR_SIZE, PT_GNU_STACK, PF_R | PF_W, 0n, 0n);
-  return file;
-}
-
-/** Elf64_Ehdr: ident 16 | type 2 | machine 2 | version 4 | entry 8 | phoff 8 | shoff 8 | flags 4 | ehsize 2 | phentsize 2 | phnum 2 ... */
-function writeHeader(view: DataView): void {
-  [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1].forEach((byte, index) => {
-    view.setUint8(index, byte);
-  });
-  view.setUint16(16, ET_EXEC, true);
-  view.setUint16(18, EM_X86_64, true);
-  view.setUint32(20, 1, true);
-  view.setBigUint64(24, BASE + BigInt(HEADER_SIZE), true);
-  view.setBigUint64(32, BigInt(EHDR_SIZE), true);
-  view.setUint16(52, EHDR_SIZE, true);
-  view.setUint16(54, PHDR_SIZE, true);
-  view.setUint16(56, 2, true);
-  view.setUint16(58, 64, true);
-}
-
-/** Elf64_Phdr: type 4 | flags 4 | offset 8 | vaddr 8 | paddr 8 | filesz 8 | memsz 8 | align 8. */
-function writeSegment(view: DataView, at: number, type: number, flags: number, address: bigint, size: bigint): void {
-  view.setUint32(at, type, true);
-  view.setUint32(at + 4, flags, true);
-  view.setBigUint64(at + 16, address, true);
-  view.setBigUint64(at + 24, address, true);
-  view.setBigUint64(at + 32, size, true);
-  view.setBigUint64(at + 40, size, true);
-  view.setBigUint64(at + 48, 0x1000n, true);
+  const start = codeAddress(notes);
+  write(code, (label) => start + BigInt(labels.get(label) ?? 0));
+  return staticFile(EM_X86_64, code.assemble(), notes);
 }
 
 /** System calls that generated programs make: arch/x86/entry/syscalls/syscall_64.tbl. */
@@ -73,13 +26,19 @@ export const NR = {
   write: 1,
   open: 2,
   close: 3,
+  poll: 7,
   rt_sigaction: 13,
   rt_sigprocmask: 14,
+  ioctl: 16,
+  pread64: 17,
+  pwrite64: 18,
+  sched_yield: 24,
   nanosleep: 35,
   getpid: 39,
   sendmsg: 46,
   clone: 56,
   execve: 59,
+  exit: 60,
   wait4: 61,
   kill: 62,
   fcntl: 72,
@@ -87,6 +46,8 @@ export const NR = {
   rt_sigtimedwait: 128,
   prctl: 157,
   exit_group: 231,
+  openat: 257,
+  pipe2: 293,
   seccomp: 317,
 } as const;
 

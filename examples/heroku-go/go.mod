@@ -1,0 +1,5 @@
+module heroku-go
+
+go 1.19
+
+// +heroku goVersion go1.26

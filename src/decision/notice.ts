@@ -1,0 +1,47 @@
+import type { ArchName } from '../facts/arches.ts';
+import { MARK_ARGUMENT, SECCOMP_RET_USER_NOTIF } from '../facts/seccomp.ts';
+import { isPermitted, permitted } from './actions.ts';
+import { type Diagrams, type Node, TRUE } from './diagrams.ts';
+import { callsOf } from './probe.ts';
+
+/** A filter under which the calls that only `start:` permits wait for an answer: they can be permitted for a while, and refused by ENOSYS for ever after. */
+export interface StartOnNotice {
+  readonly node: Node;
+  /** Whether `start:` permits more than execve(2): then ld.so of a dynamic program needs answers too. */
+  readonly isMoreThanExec: boolean;
+  /** False: no call waits, `start:` adds nothing. */
+  readonly isNeeded: boolean;
+}
+
+/**
+ * Puts what `start:` alone permits on notice, and the mark (facts/seccomp.ts).
+ *
+ * @param main - the meaning without `start:`
+ * @param withStart - the meaning with it
+ */
+export function startOnNotice(
+  space: Diagrams,
+  main: Node,
+  withStart: Node,
+  arches: readonly ArchName[],
+): StartOnNotice {
+  const notice = space.leaf(SECCOMP_RET_USER_NOTIF);
+  const waits = (own: Node, atStart: Node): boolean =>
+    isPermitted(space.action(atStart)) && !isPermitted(space.action(own));
+  const node = space.combine(main, withStart, (own, atStart) => (waits(own, atStart) ? notice : own));
+  return {
+    node: space.choose(callsOf(space, arches, 'seccomp', [undefined, MARK_ARGUMENT]), notice, node),
+    isMoreThanExec: hasNotice(space, space.choose(callsOf(space, arches, 'execve'), main, node)),
+    isNeeded: hasNotice(space, node),
+  };
+}
+
+/** Whether a filter permits a call of one ABI whatever its arguments are. */
+export function permitsCall(space: Diagrams, node: Node, arch: ArchName, name: string): boolean {
+  return space.choose(callsOf(space, [arch], name), permitted(space, node), TRUE) === TRUE;
+}
+
+/** Whether a filter puts some call on notice itself. */
+export function hasNotice(space: Diagrams, node: Node): boolean {
+  return space.reachable(node).includes(space.leaf(SECCOMP_RET_USER_NOTIF));
+}

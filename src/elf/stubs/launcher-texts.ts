@@ -1,0 +1,17 @@
+/** What the launchers of all machines say, by label. */
+export const LAUNCHER_TEXTS = {
+  runText: "selkie: cannot run '",
+  privilegesText: 'selkie: cannot confine: no_new_privs failed',
+  filterText: 'selkie: cannot confine: seccomp failed',
+  proofText: 'selkie: cannot confine: the proof of the filter failed',
+  answererText: 'selkie: cannot confine: the calls of start: cannot be answered',
+  followText: 'selkie: cannot follow the program to its entry: build the launcher with --simple',
+  errnoText: ': errno ',
+  defaultPath: '/bin:/usr/bin',
+  shellPath: '/bin/sh',
+  procPath: '/proc/self',
+  auxvName: 'auxv',
+  memName: 'mem',
+} as const;
+
+export const USAGE = 'selkie: usage: LAUNCHER COMMAND [ARGUMENT...]\n';
