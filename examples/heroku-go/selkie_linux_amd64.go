@@ -115,7 +115,11 @@ func selkieConfine() error {
 	if set != 1 {
 		return fmt.Errorf("no_new_privs is not set although the kernel said so: an outer filter answers for it")
 	}
-	fprog := selkieFprog{uint16(len(selkieProgram)), &selkieProgram[0]}
+	return selkieInstall(selkieProgram[:], selkieProbeErrno)
+}
+
+func selkieInstall(program []selkieInstruction, probeErrno syscall.Errno) error {
+	fprog := selkieFprog{uint16(len(program)), &program[0]}
 	thread, _, errno := syscall.RawSyscall(selkieSysSeccomp, selkieSetModeFilter, selkieFlagTsync, uintptr(unsafe.Pointer(&fprog)))
 	if errno != 0 {
 		return fmt.Errorf("seccomp: %s: %w", selkieReason(errno), errno)
@@ -124,7 +128,7 @@ func selkieConfine() error {
 		return fmt.Errorf("seccomp: thread %d has a filter of its own: call this before such threads start: %w", thread, syscall.ESRCH)
 	}
 	_, _, errno = syscall.RawSyscall(selkieSysSeccomp, selkieProbeOperation, selkieProbeArgument, 0)
-	if errno != selkieProbeErrno {
+	if errno != probeErrno {
 		return fmt.Errorf("the filter is not in force although the kernel said so: an outer filter answers for it")
 	}
 	return nil
