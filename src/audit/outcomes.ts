@@ -1,13 +1,10 @@
 import { isPermitted } from '../decision/actions.ts';
 import { type Diagrams, FALSE, type Node, TRUE } from '../decision/diagrams.ts';
 import {
+  KNOWN_ACTIONS,
   SECCOMP_RET_ACTION_FULL,
-  SECCOMP_RET_ALLOW,
   SECCOMP_RET_DATA,
   SECCOMP_RET_ERRNO,
-  SECCOMP_RET_KILL_PROCESS,
-  SECCOMP_RET_KILL_THREAD,
-  SECCOMP_RET_LOG,
   SECCOMP_RET_TRACE,
   SECCOMP_RET_TRAP,
   SECCOMP_RET_USER_NOTIF,
@@ -23,16 +20,7 @@ export function dataOf(action: number): number {
   return action & SECCOMP_RET_DATA;
 }
 
-const KNOWN: ReadonlySet<number> = new Set([
-  SECCOMP_RET_KILL_PROCESS,
-  SECCOMP_RET_KILL_THREAD,
-  SECCOMP_RET_TRAP,
-  SECCOMP_RET_ERRNO,
-  SECCOMP_RET_USER_NOTIF,
-  SECCOMP_RET_TRACE,
-  SECCOMP_RET_LOG,
-  SECCOMP_RET_ALLOW,
-]);
+const KNOWN: ReadonlySet<number> = new Set(KNOWN_ACTIONS);
 
 /** Values that the kernel does not know end the process (kernel/seccomp.c __seccomp_filter, default case). */
 export function isKnown(action: number): boolean {

@@ -1,13 +1,4 @@
-import {
-  SECCOMP_RET_ALLOW,
-  SECCOMP_RET_ERRNO,
-  SECCOMP_RET_KILL_PROCESS,
-  SECCOMP_RET_KILL_THREAD,
-  SECCOMP_RET_LOG,
-  SECCOMP_RET_TRACE,
-  SECCOMP_RET_TRAP,
-  SECCOMP_RET_USER_NOTIF,
-} from '../facts/seccomp.ts';
+import { KNOWN_ACTIONS, SECCOMP_RET_KILL_PROCESS } from '../facts/seccomp.ts';
 import { canonicalAction } from './actions.ts';
 import { type Diagrams, FALSE, type Node, TRUE } from './diagrams.ts';
 import type { Vector, Vectors } from './vectors.ts';
@@ -17,20 +8,11 @@ const MOST_VALUES = 4096;
 
 const DATA_BITS = 16;
 
-/** From the strictest on: actions are ordered as signed numbers (kernel/seccomp.c seccomp_run_filters). */
-const ACTIONS: readonly number[] = [
-  SECCOMP_RET_KILL_PROCESS,
-  SECCOMP_RET_KILL_THREAD,
-  SECCOMP_RET_TRAP,
-  SECCOMP_RET_ERRNO,
-  SECCOMP_RET_USER_NOTIF,
-  SECCOMP_RET_TRACE,
-  SECCOMP_RET_LOG,
-  SECCOMP_RET_ALLOW,
-];
-
 /** Every action, and between each two of them the least value that is none. */
-const LEAST_VALUES: readonly number[] = ACTIONS.flatMap((action) => [action, action + 2 ** DATA_BITS]).slice(0, -1);
+const LEAST_VALUES: readonly number[] = KNOWN_ACTIONS.flatMap((action) => [action, action + 2 ** DATA_BITS]).slice(
+  0,
+  -1,
+);
 
 /**
  * The diagram of a value that a program returns. Its leaves are the value itself where there are at most 4,096 of them. Of more, those that the

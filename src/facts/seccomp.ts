@@ -8,6 +8,18 @@ export const SECCOMP_RET_USER_NOTIF = 0x7fc0_0000;
 export const SECCOMP_RET_TRACE = 0x7ff0_0000;
 export const SECCOMP_RET_LOG = 0x7ffc_0000;
 export const SECCOMP_RET_ALLOW = 0x7fff_0000;
+
+/** What the kernel knows to do, from the strictest on: actions are ordered as signed numbers (kernel/seccomp.c seccomp_run_filters). */
+export const KNOWN_ACTIONS: readonly number[] = [
+  SECCOMP_RET_KILL_PROCESS,
+  SECCOMP_RET_KILL_THREAD,
+  SECCOMP_RET_TRAP,
+  SECCOMP_RET_ERRNO,
+  SECCOMP_RET_USER_NOTIF,
+  SECCOMP_RET_TRACE,
+  SECCOMP_RET_LOG,
+  SECCOMP_RET_ALLOW,
+];
 export const SECCOMP_RET_ACTION_FULL = 0xffff_0000;
 export const SECCOMP_RET_DATA = 0x0000_ffff;
 
