@@ -1,7 +1,7 @@
 import { inheritedDescriptors } from '../kernel/descriptors.ts';
 import type { Observed, Progress } from '../observe/protocol.ts';
 import type { ReadySign } from '../observe/ready.ts';
-import { type ExitStatus, superviseCommand } from '../observe/session.ts';
+import { type ExitStatus, type SuperviseOptions, superviseCommand } from '../observe/session.ts';
 import type { Running } from '../observe/traced-process.ts';
 import { prepareSign } from './ready-sign.ts';
 
@@ -35,32 +35,28 @@ export interface Observation extends Observed {
 }
 
 /** What a recording has seen that could not begin. */
-export const NOTHING: Observed = { calls: 0, boundary: 'exec', results: [], isSynchronous: false };
+const NOTHING: Observed = { calls: 0, boundary: 'exec', results: [], isSynchronous: false };
 
-/**
- * Runs a command and observes all system calls of it and its descendants, until the last of them is gone.
- *
- * @throws as superviseCommand
- */
-export async function observeCommand({
-  command,
-  descriptors = inheritedDescriptors(),
-  onProgress,
-  args = false,
-  ready,
-  known = [],
-}: ObserveOptions): Promise<Observation> {
-  const filter = known.length > 0 ? (await import('./recording-filter.ts')).recordingFilter(known) : undefined;
+/** How calls reach the worker. */
+interface Way extends Pick<SuperviseOptions<Observed, Progress>, 'worker' | 'filter' | 'isTraced'> {
+  /** Known calls are not notified. */
+  readonly hasKnown?: boolean;
+}
+
+/** What both recorders that supervise a command do. @throws as superviseCommand */
+export async function superviseRecording(
+  { command, descriptors = inheritedDescriptors(), onProgress, args = false, ready }: ObserveOptions,
+  { hasKnown = false, ...way }: Way,
+): Promise<Observation> {
   const sign = ready && prepareSign(ready, descriptors);
   try {
     const { observed, status, path, error } = await superviseCommand<Observed, Progress>({
+      ...way,
       command,
-      worker: 'record',
       purpose: 'record',
       nothing: NOTHING,
       descriptors,
-      workerOptions: { args, ...(sign && { ready: sign.options }), hasKnown: filter !== undefined },
-      ...(filter && { filter }),
+      workerOptions: { args, ...(sign && { ready: sign.options }), hasKnown },
       ...(sign?.renamed && { renamed: sign.renamed }),
       ...(onProgress ? { onEvent: onProgress } : {}),
     });
@@ -68,4 +64,19 @@ export async function observeCommand({
   } finally {
     sign?.close();
   }
+}
+
+/**
+ * Runs a command and observes all system calls of it and its descendants, until the last of them is gone.
+ *
+ * @throws as superviseCommand
+ */
+export async function observeCommand(options: ObserveOptions): Promise<Observation> {
+  // Before an import opens files.
+  const { known = [], descriptors = inheritedDescriptors() } = options;
+  const filter = known.length > 0 ? (await import('./recording-filter.ts')).recordingFilter(known) : undefined;
+  return superviseRecording(
+    { ...options, descriptors },
+    { worker: 'record', hasKnown: filter !== undefined, ...(filter && { filter }) },
+  );
 }
