@@ -9,6 +9,7 @@ import type { LauncherForm } from '../elf/payload.ts';
 import type { ArchName } from '../facts/arches.ts';
 import { writeFileAtomically } from '../kernel/files.ts';
 import type { Policy } from '../policy/model.ts';
+import { refusePaths } from '../policy/paths.ts';
 import { printPolicy } from '../policy/print.ts';
 import { resolvePolicy } from '../policy/resolve.ts';
 import { requireFree } from './replace-file.ts';
@@ -46,6 +47,7 @@ export interface LauncherResult {
 export function writeLauncher({ policy, arch, output, force, simple }: LauncherOptions): LauncherResult {
   requireFree({ path: output, force });
   requireArch(policy, arch);
+  refusePaths(policy, 'cannot be put in force by this command yet');
   const { program, form, notes } = compileLauncher(policy, arch, simple);
   const payload = { machine: MACHINES[arch] ?? 0, form, program, policyText: printPolicy(policy) };
   const bytes = launcherFile(payload, sha256);

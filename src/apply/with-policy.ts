@@ -5,6 +5,7 @@ import { EM_AARCH64 } from '../elf/format.ts';
 import { isElf } from '../elf/read.ts';
 import type { ArchName } from '../facts/arches.ts';
 import type { Policy } from '../policy/model.ts';
+import { refusePaths } from '../policy/paths.ts';
 import { printPolicy } from '../policy/print.ts';
 import { readSource } from './replace-file.ts';
 import { execConfined } from './run.ts';
@@ -20,6 +21,7 @@ interface Installable {
 }
 
 function installable(policy: Policy, target: ArchName, includeStart: boolean): Installable {
+  refusePaths(policy, 'cannot be put in force by this command yet');
   const arches = policy.arches ?? [target];
   if (!arches.includes(target)) {
     const problem = `this policy is for ${arches.join(', ')}, what it shall confine is ${target}`;
