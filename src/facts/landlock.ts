@@ -14,29 +14,30 @@ export interface FileRight {
   readonly abi: number;
   /** Whether a rule on a file that is no directory can have it; the kernel answers EINVAL for others. */
   readonly onFiles: boolean;
-  /** The list that gives it; nobody gets one of none. */
-  readonly list?: PathList;
+  /** The lists that give it; nobody gets one of none. */
+  readonly lists: readonly PathList[];
 }
 
 /** By their bits, from bit 0 on. */
 export const FILE_RIGHTS: readonly FileRight[] = [
-  { name: 'EXECUTE', abi: 1, onFiles: true, list: 'execute' },
-  { name: 'WRITE_FILE', abi: 1, onFiles: true, list: 'write' },
-  { name: 'READ_FILE', abi: 1, onFiles: true, list: 'read' },
-  { name: 'READ_DIR', abi: 1, onFiles: false, list: 'read' },
-  { name: 'REMOVE_DIR', abi: 1, onFiles: false, list: 'write' },
-  { name: 'REMOVE_FILE', abi: 1, onFiles: false, list: 'write' },
+  { name: 'EXECUTE', abi: 1, onFiles: true, lists: ['execute'] },
+  { name: 'WRITE_FILE', abi: 1, onFiles: true, lists: ['write'] },
+  // The kernel opens for reading what it executes (fs/exec.c do_open_execat).
+  { name: 'READ_FILE', abi: 1, onFiles: true, lists: ['read', 'execute'] },
+  { name: 'READ_DIR', abi: 1, onFiles: false, lists: ['read'] },
+  { name: 'REMOVE_DIR', abi: 1, onFiles: false, lists: ['write'] },
+  { name: 'REMOVE_FILE', abi: 1, onFiles: false, lists: ['write'] },
   // A device that root makes beneath a writable tree would be the disk, to be read and written: no list gives it.
-  { name: 'MAKE_CHAR', abi: 1, onFiles: false },
-  { name: 'MAKE_DIR', abi: 1, onFiles: false, list: 'write' },
-  { name: 'MAKE_REG', abi: 1, onFiles: false, list: 'write' },
-  { name: 'MAKE_SOCK', abi: 1, onFiles: false, list: 'write' },
-  { name: 'MAKE_FIFO', abi: 1, onFiles: false, list: 'write' },
-  { name: 'MAKE_BLOCK', abi: 1, onFiles: false },
-  { name: 'MAKE_SYM', abi: 1, onFiles: false, list: 'write' },
-  { name: 'REFER', abi: 2, onFiles: false, list: 'write' },
-  { name: 'TRUNCATE', abi: 3, onFiles: true, list: 'write' },
-  { name: 'IOCTL_DEV', abi: 5, onFiles: true, list: 'write' },
+  { name: 'MAKE_CHAR', abi: 1, onFiles: false, lists: [] },
+  { name: 'MAKE_DIR', abi: 1, onFiles: false, lists: ['write'] },
+  { name: 'MAKE_REG', abi: 1, onFiles: false, lists: ['write'] },
+  { name: 'MAKE_SOCK', abi: 1, onFiles: false, lists: ['write'] },
+  { name: 'MAKE_FIFO', abi: 1, onFiles: false, lists: ['write'] },
+  { name: 'MAKE_BLOCK', abi: 1, onFiles: false, lists: [] },
+  { name: 'MAKE_SYM', abi: 1, onFiles: false, lists: ['write'] },
+  { name: 'REFER', abi: 2, onFiles: false, lists: ['write'] },
+  { name: 'TRUNCATE', abi: 3, onFiles: true, lists: ['write'] },
+  { name: 'IOCTL_DEV', abi: 5, onFiles: true, lists: ['write'] },
 ];
 
 /** The newest ABI that brought a right on files. */
@@ -83,4 +84,12 @@ export interface PathRules {
   readonly abi: number;
   /** One for each path. */
   readonly rules: readonly PathRule[];
+}
+
+/** The lists whose rights are all among these. */
+export function listsOf(rights: number): readonly PathList[] {
+  return PATH_LISTS.filter((list) => {
+    const own = fileRights(({ lists }) => lists.includes(list));
+    return (rights & own) === own;
+  });
 }

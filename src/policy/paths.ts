@@ -8,7 +8,7 @@ export function resolvePaths(paths: Paths): PathRules {
   for (const list of PATH_LISTS)
     for (const { path, isOptional } of paths[list] ?? []) {
       const known = rules.get(path) ?? { rights: 0, isOptional: true };
-      const rights = known.rights | fileRights((right) => right.list === list);
+      const rights = known.rights | fileRights(({ lists }) => lists.includes(list));
       rules.set(path, { rights, isOptional: known.isOptional && isOptional });
     }
   return { abi: leastAbi(paths), rules: [...rules].map(([path, rule]) => ({ path, ...rule })) };

@@ -117,7 +117,7 @@ const paths = v.pipe(
     ),
     read: pathList('files that may be read, folders that may be listed'),
     write: pathList('what may be written, truncated, created, removed, renamed and linked'),
-    execute: pathList('what may be executed; reading it is another list'),
+    execute: pathList('files that may be executed, and so read'),
   }),
   v.description('files that are permitted, by Landlock; all others are refused'),
 );

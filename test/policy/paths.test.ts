@@ -41,7 +41,12 @@ test('the table of docs/paths.md is the table of the code', () => {
   const rows = [...readFileSync('docs/paths.md', 'utf8').matchAll(/^\| `([A-Z_]+)` \| (\d) \| (\S+) \| (\S+) \|/gm)];
   assert.deepEqual(
     rows.map(([, name, abi, list, what]) => [name, Number(abi), list, what]),
-    FILE_RIGHTS.map(({ name, abi, list, onFiles }) => [name, abi, list ?? '-', onFiles ? 'both' : 'folders']),
+    FILE_RIGHTS.map(({ name, abi, lists, onFiles }) => [
+      name,
+      abi,
+      lists.join(',') || '-',
+      onFiles ? 'both' : 'folders',
+    ]),
   );
 });
 
