@@ -114,6 +114,17 @@ export function encodeRecords(records: readonly PayloadRecord[]): Uint8Array {
   return writer.bytes;
 }
 
+/** Where the content of a record begins in encoded bytes; undefined where there is none of this type. @throws ElfError `elf_damaged` */
+export function contentOffset(bytes: Uint8Array, type: number): number | undefined {
+  const head = 12 + OWNER.length;
+  let offset = 0;
+  for (const record of decodeRecords(bytes)) {
+    if (record.type === type) return offset + head;
+    offset += head + alignUp(record.content.length, 4);
+  }
+  return undefined;
+}
+
 /** The records of encoded bytes. @throws ElfError `elf_damaged`. */
 export function decodeRecords(bytes: Uint8Array): readonly PayloadRecord[] {
   const reader = new ByteReader(bytes);

@@ -6,7 +6,16 @@ import { writeLauncher } from '../../src/apply/launcher.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
 import { type Build, buildProgram, C_BUILDS, cannotBuild } from '../support/builds.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import { makeTree, openOutside, pathsFor, trialsFor, unlike, wordsOf } from '../support/paths.ts';
+import {
+  checkFailsClosed,
+  LANDLOCK_CALLS,
+  makeTree,
+  openOutside,
+  pathsFor,
+  trialsFor,
+  unlike,
+  wordsOf,
+} from '../support/paths.ts';
 import { runCommand, selkie } from '../support/selkie.ts';
 import { missingTools } from '../support/tools.ts';
 
@@ -96,31 +105,12 @@ for (const nobody of [false, true]) {
     }
 }
 
-/** Calls by which `paths:` is put in force, and how an outer filter may answer them in the kernel's place. */
-const CALLS = { openat: 257, fstat: 5, close: 3, create_ruleset: 444, add_rule: 445, restrict_self: 446 };
-const ANSWERS = ['0', '1', '2', '9', '22', '38', 'kill', 'listener'];
-for (const [call, number] of Object.entries(CALLS))
+for (const call of Object.keys(LANDLOCK_CALLS) as (keyof typeof LANDLOCK_CALLS)[])
   test(`fails closed: an outer filter answers ${call}`, { skip }, () => {
     const program = build('static');
     const tree = makeTree(folder, program);
-    const all = trialsFor({ nobody: false, execs: true });
-    for (const form of ['simple', 'loader'] as const) {
-      const launcher = launcherOf(form, pathsFor(tree, { execute: [program] }));
-      for (const how of ANSWERS) {
-        const outside = openOutside(tree);
-        const command = [outer, how, `${number}`, launcher, program, ...wordsOf(all, tree)];
-        const result = runCommand(command, { timeout: 20_000, stdio: ['ignore', 'pipe', 'pipe', outside] });
-        closeSync(outside);
-        const what = `${form}, ${how}: ${JSON.stringify(result)}`;
-        assert.notEqual(result.signal, 'SIGTERM', what);
-        // A call that the outer filter answers by 0 seems to succeed, and does nothing.
-        const errnos = result.stdout.trim().split(' ').map(Number);
-        const succeeded = all.filter(({ errno }, index) => errno !== 0 && errnos[index] === 0);
-        if (result.stdout === '') assert.ok(result.status !== 0 && result.status !== 7, what);
-        else if (!(['0', 'listener'].includes(how) && call === 'openat')) assert.deepEqual(succeeded, [], what);
-        if (['create_ruleset', 'restrict_self'].includes(call)) assert.equal(result.stdout, '', what);
-      }
-    }
+    for (const form of ['simple', 'loader'] as const)
+      checkFailsClosed(outer, call, [launcherOf(form, pathsFor(tree, { execute: [program] })), program], tree);
   });
 
 test('what fails is named, and nothing is started', { skip }, () => {
@@ -131,8 +121,8 @@ test('what fails is named, and nothing is started', { skip }, () => {
     return stderr.replace('selkie: cannot confine: ', '').trimEnd();
   };
   const good = launcherOf('simple', `paths: {execute: [${program}]}\n`);
-  const answered = (how: string, call: keyof typeof CALLS): string =>
-    said([outer, how, `${CALLS[call]}`, good, program, 'stat', '/']);
+  const answered = (how: string, call: keyof typeof LANDLOCK_CALLS): string =>
+    said([outer, how, `${LANDLOCK_CALLS[call]}`, good, program, 'stat', '/']);
   const missing = launcherOf('loader', `paths: {read: [/nowhere/at/all], execute: [${program}]}\n`);
   assert.equal(said([missing, program]), "paths: '/nowhere/at/all': errno 2");
   assert.equal(answered('38', 'create_ruleset'), 'Landlock failed: errno 38');

@@ -1,5 +1,16 @@
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, openSync, symlinkSync, writeFileSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { runCommand } from './selkie.ts';
 
 /** A tree of files that a policy with `paths:` permits in part, and what test/programs/files.c may do with it. */
 
@@ -142,4 +153,44 @@ export function unlike(stdout: string, trials: readonly Trial[], wanted: (trial:
   return trials.flatMap((each, index) =>
     errnos[index] === wanted(each) ? [] : [`${each.words.join(' ')}: ${errnos[index]}, wanted ${wanted(each)}`],
   );
+}
+
+/** Calls by which `paths:` is put in force, and how an outer filter may answer them in the kernel's place. */
+export const LANDLOCK_CALLS = {
+  openat: 257,
+  fstat: 5,
+  close: 3,
+  create_ruleset: 444,
+  add_rule: 445,
+  restrict_self: 446,
+} as const;
+export const ANSWERS = ['0', '1', '2', '9', '22', '38', 'kill', 'listener'] as const;
+
+/**
+ * Runs a confined files.c under an outer filter that answers one call in each way, and checks that nothing is done that `paths:` refuses.
+ *
+ * @param outer - test/programs/outer.c
+ * @param command - the confined program, its trials left out
+ */
+export function checkFailsClosed(
+  outer: string,
+  call: keyof typeof LANDLOCK_CALLS,
+  command: readonly string[],
+  tree: string,
+): void {
+  const all = trialsFor({ nobody: false, execs: true });
+  for (const how of ANSWERS) {
+    const outside = openOutside(tree);
+    const words = [outer, how, `${LANDLOCK_CALLS[call]}`, ...command, ...wordsOf(all, tree)];
+    const result = runCommand(words, { timeout: 20_000, stdio: ['ignore', 'pipe', 'pipe', outside] });
+    closeSync(outside);
+    const what = `${call} by ${how}: ${JSON.stringify(result)}`;
+    assert.notEqual(result.signal, 'SIGTERM', what);
+    if (result.stdout === '') assert.ok(result.status !== 0 && result.status !== 7, what);
+    const errnos = result.stdout.trim().split(' ').map(Number);
+    const done = all.filter(({ errno }, index) => errno !== 0 && errnos[index] === 0);
+    // A call that the outer filter answers by 0 seems to be done, and is not.
+    if (!(['0', 'listener'].includes(how) && call === 'openat')) assert.deepEqual(done, [], what);
+    if (call === 'create_ruleset' || call === 'restrict_self') assert.equal(result.stdout, '', what);
+  }
 }

@@ -48,11 +48,20 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   };
   if (parsed.options.policy) print(sealed.policyText);
   else if (parsed.options.json)
-    print(toJson({ sealed: true, ...facts, warnings: sealed.warnings, policy: sealed.policyText }));
+    print(
+      toJson({
+        sealed: true,
+        ...facts,
+        ...pathFields(sealed.paths),
+        warnings: sealed.warnings,
+        policy: sealed.policyText,
+      }),
+    );
   else {
     print(`${binary}: sealed`);
     for (const [key, value] of Object.entries(facts)) print(`  ${key.padEnd(15)} ${value}`);
     sayService(sealed.policyText);
+    sayPaths(sealed.paths);
     for (const warning of sealed.warnings) print(`  warning: ${warning}`);
     print(`\n${sealed.policyText}`);
   }

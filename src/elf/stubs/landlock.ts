@@ -16,6 +16,9 @@ export const LANDLOCK_STEPS = {
 } as const;
 export type LandlockStep = keyof typeof LANDLOCK_STEPS;
 
+export const PATH_TEXT = 'paths: \0';
+export const TASK_FOLDER = '/proc/self/task\0';
+
 /** The program around the code. */
 export interface LandlockHost {
   /** Emits what notes the step for messages. */
