@@ -27,13 +27,13 @@ export function makeKnown(counts: FastCounts, nr: number): void {
 
 /** How many calls of a number machine code counted. */
 export function fastCount(counts: FastCounts, nr: number): number {
-  return nr < LOOP_NUMBERS && isKnown(counts, nr) ? valueOf(counts, nr) - 1 : 0;
+  return nr < LOOP_NUMBERS && isKnown(counts, nr) ? wordOf(counts, nr) - 1 : 0;
 }
 
 /** Asked several times a second for each: no bigint. */
-const valueOf = (counts: FastCounts, nr: number): number => (counts[2 * nr] ?? 0) + 2 ** 32 * (counts[2 * nr + 1] ?? 0);
+const wordOf = (counts: FastCounts, nr: number): number => (counts[2 * nr] ?? 0) + 2 ** 32 * (counts[2 * nr + 1] ?? 0);
 
-const isKnown = (counts: FastCounts, nr: number): boolean => valueOf(counts, nr) > 0;
+const isKnown = (counts: FastCounts, nr: number): boolean => wordOf(counts, nr) > 0;
 
 /** Serves calls that are known already, in machine code; all others are its caller's. */
 export class FastLoop {

@@ -1,10 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cgroupsBelow, processesIn } from '../kernel/cgroups.ts';
-import type { Container } from './containers.ts';
+import { type Cgroup, cgroupsBelow, processesIn } from '../kernel/cgroups.ts';
 import { foldersLike, memberOf, readJson, readMember, textOf } from './engine-files.ts';
 
 /** What engines call a container. */
+
+/** A container that has a cgroup. */
+export interface Container {
+  /** Mostly 64 hexadecimal digits; whatever one likes where a runtime is used by itself. */
+  readonly id: string;
+  readonly cgroup: Cgroup;
+  /** The folder of its configuration, where its runtime says. */
+  readonly bundle?: string | undefined;
+}
 
 export function namesOf(container: Container): readonly string[] {
   const names = [dockerName(container), ...podmanNames(container), kubernetesName(container), hostName(container)];

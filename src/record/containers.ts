@@ -1,18 +1,9 @@
 import { UsageError } from '../base/errors.ts';
-import { type Cgroup, cgroupRoot, cgroupsBelow, findCgroup } from '../kernel/cgroups.ts';
-import { namesOf } from './container-names.ts';
+import { cgroupRoot, cgroupsBelow, findCgroup } from '../kernel/cgroups.ts';
+import { type Container, namesOf } from './container-names.ts';
 import { runtimeStates } from './runtime-states.ts';
 
 /** Containers of this machine, found by what their runtimes leave in files, and by their cgroups. No daemon is asked. */
-
-/** A container that has a cgroup. */
-export interface Container {
-  /** Mostly 64 hexadecimal digits; whatever one likes where a runtime is used by itself. */
-  readonly id: string;
-  readonly cgroup: Cgroup;
-  /** The folder of its configuration, where its runtime says. */
-  readonly bundle?: string | undefined;
-}
 
 /**
  * Folders of containers, with systemd and without: docker-ID.scope, libpod-ID.scope, cri-containerd-ID.scope, crio-ID.scope, nerdctl-ID.scope;

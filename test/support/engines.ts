@@ -24,13 +24,14 @@ export class EnginePlace {
   readonly #holder: ChildProcess;
   readonly #folder: string;
   readonly #daemons: ChildProcess[] = [];
+  readonly #removals: (readonly string[])[] = [];
 
   private constructor(holder: ChildProcess, folder: string) {
     this.#holder = holder;
     this.#folder = folder;
   }
 
-  /** @param folder - for files of its own */
+  /** @param folder - for files of its own; it must last longer */
   static async make(folder: string): Promise<EnginePlace> {
     const words = ['-m', '--propagation', 'private', 'sh', '-c', PLACE];
     const holder = spawn('unshare', words, { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -80,14 +81,26 @@ export class EnginePlace {
     return recordRunning(this.#folder, ['--container', word], undefined, this.#prefix);
   }
 
-  /** Ends the daemons, in the order in which they began; containers are to be removed before. */
+  /** Runs a command before the daemons end. */
+  runAtEnd(...command: readonly string[]): void {
+    this.#removals.push(command);
+  }
+
   async close(): Promise<void> {
+    try {
+      for (const command of this.#removals) this.run(...command);
+    } finally {
+      await this.#endDaemons();
+      this.#holder.stdin?.end();
+    }
+  }
+
+  async #endDaemons(): Promise<void> {
     for (const daemon of this.#daemons) {
       const gone = daemon.exitCode === null && new Promise((resolve) => daemon.once('exit', resolve));
       daemon.kill('SIGTERM');
       await gone;
     }
-    this.#holder.stdin?.end();
   }
 
   get #prefix(): readonly string[] {
@@ -111,15 +124,21 @@ int main(int argc, char **argv) { for (int i = 0; i < 60000; i++) { syscall(atoi
   return root;
 }
 
-/** Changes what `runc spec` or `crun spec` wrote: the command, annotations, and no limits, which need rights and controllers that a machine may lack. */
+/**
+ * Changes what `runc spec` or `crun spec` wrote: the command, annotations, and no limits, which need rights and controllers that a machine may
+ * lack.
+ *
+ * @param root - where it is not the folder `rootfs` beside the file
+ */
 export function editSpec(
   file: string,
   command: readonly string[],
   annotations: Readonly<Record<string, string>>,
+  root = 'rootfs',
 ): void {
   const spec = JSON.parse(readFileSync(file, 'utf8'));
   const { rlimits: _, ...process } = spec.process;
   const { resources: __, ...linux } = spec.linux;
-  const changed = { ...spec, process: { ...process, terminal: false, args: command }, linux, annotations };
-  writeFileSync(file, JSON.stringify(changed));
+  const changes = { process: { ...process, terminal: false, args: command }, linux, annotations, root: { path: root } };
+  writeFileSync(file, JSON.stringify({ ...spec, ...changes }));
 }
