@@ -24,10 +24,12 @@ export interface Launcher extends LauncherPayload {
 }
 
 const VERSION = 1;
-const MAKERS: ReadonlyMap<number, typeof ownLauncherX8664> = new Map([
-  [format.EM_X86_64, ownLauncherX8664],
-  [format.EM_AARCH64, ownLauncherAarch64],
-]);
+const MAKERS: ReadonlyMap<number, (program: Uint8Array, form: LauncherForm, notes: Uint8Array) => Uint8Array> = new Map(
+  [
+    [format.EM_X86_64, ownLauncherX8664],
+    [format.EM_AARCH64, ownLauncherAarch64],
+  ],
+);
 
 /** A static executable that confines itself and becomes its arguments. Same inputs, same bytes. @throws ElfError `elf_machine` */
 export function launcherFile(payload: LauncherPayload, sha256: Digest): Uint8Array {
