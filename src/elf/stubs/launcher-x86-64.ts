@@ -1,16 +1,14 @@
 import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION } from '../../facts/seccomp.ts';
 import { type Assembler, at } from '../asm-x86-64.ts';
+import { emitProgram, emitTarget, type Target } from '../static-file.ts';
 import {
   call,
-  emitProgram,
-  emitTarget,
   executeTarget,
   exitAfterFailedExec,
   loadEnvironment,
   resetSignals,
   setNoNewPrivs,
   staticElf,
-  type Target,
 } from './static-x86-64.ts';
 
 /**

@@ -1,10 +1,11 @@
 import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION } from '../../facts/seccomp.ts';
 import { type Assembler, at } from '../asm-x86-64.ts';
 import type { LauncherForm } from '../payload.ts';
+import { emitProgram } from '../static-file.ts';
 import { NOT_YET } from './answerer-state.ts';
 import { askForAnswerer, emitAnswerer, startAnswerer } from './answerer-x86-64.ts';
 import { LAUNCHER_TEXTS, USAGE } from './launcher-texts.ts';
-import { call, emitProgram, loadEnvironment, staticElf } from './static-x86-64.ts';
+import { call, loadEnvironment, staticElf } from './static-x86-64.ts';
 
 /**
  * The launcher that stands alone: `LAUNCHER COMMAND ARGUMENT...` confines its process and becomes the command, which it looks for as execvp(3) does.
