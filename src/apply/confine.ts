@@ -21,6 +21,7 @@ import { closeThreadStatuses, openThreadStatuses, readThreadStatus, type ThreadS
 import { encodeAction } from '../policy/action.ts';
 import { decide } from '../policy/decide.ts';
 import type { Action, Policy } from '../policy/model.ts';
+import { refusePaths } from '../policy/paths.ts';
 import { resolvePolicy } from '../policy/resolve.ts';
 import type { ResolvedPolicy } from '../policy/resolved.ts';
 import { servicePolicy } from '../policy/service.ts';
@@ -64,6 +65,7 @@ export interface Confinement extends Narrowing {
 export function confineProcess(policy: Policy): Confinement {
   libc();
   checkEnforceable(policy);
+  refusePaths(policy, 'cannot be put in force by this command yet');
   const resolved = resolvePolicy(policy, { arches: [NATIVE_ARCH] });
   const program = compile(resolved, { probe: true });
   const service = policy.service && encodedService(policy);

@@ -26,7 +26,7 @@ export function execConfined(options: ConfinedCommand): never {
   const path = findExecutable(word);
   if (NATIVE_ARCH === 'aarch64') {
     // This one finds its command by itself.
-    const launcher = memoryFile('selkie-run', ownLauncherAarch64(options.program, 'simple'));
+    const launcher = memoryFile('selkie-run', ownLauncherAarch64({ program: options.program, form: 'simple' }));
     replaceProcess(launcher, ['selkie', ...options.command], inheritedDescriptors());
   }
   const launcher = memoryFile('selkie-run', launcherElf(options.program, { path, argv: options.command }));

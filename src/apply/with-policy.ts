@@ -6,7 +6,9 @@ import { isElf } from '../elf/read.ts';
 import type { ArchName } from '../facts/arches.ts';
 import { NATIVE_ARCH } from '../kernel/native.ts';
 import type { Policy } from '../policy/model.ts';
+import { refusePaths } from '../policy/paths.ts';
 import { printPolicy } from '../policy/print.ts';
+import { tableOfPaths } from './launcher.ts';
 import { readSource } from './replace-file.ts';
 import { execConfined } from './run.ts';
 import { type OutputOptions, type SealFileResult, sealFile } from './seal.ts';
@@ -49,7 +51,7 @@ export function sealWithPolicy(
 ): SealedFile {
   const { policy, ...files } = options;
   const { program, notes } = installable(policy, archOf(files.binary), false);
-  const result = sealFile({ ...files, program, policyText: printPolicy(policy) });
+  const result = sealFile({ ...files, program, policyText: printPolicy(policy), ...tableOfPaths(policy) });
   return { ...result, instructions: program.length / 8, notes };
 }
 
@@ -59,5 +61,6 @@ export function sealWithPolicy(
  * @throws {PolicyError | ProgramError | CommandError | SyscallError}
  */
 export function runWithPolicy(options: { readonly policy: Policy; readonly command: readonly string[] }): never {
+  refusePaths(options.policy, 'cannot be put in force by this command yet');
   return execConfined({ program: installable(options.policy, NATIVE_ARCH, true).program, command: options.command });
 }

@@ -30,6 +30,8 @@ export const NR_AARCH64 = {
   pread64: 67,
   pwrite64: 68,
   ppoll: 73,
+  newfstatat: 79,
+  fstat: 80,
   exit_group: 94,
   nanosleep: 101,
   sched_yield: 124,
@@ -45,6 +47,9 @@ export const NR_AARCH64 = {
   execve: 221,
   wait4: 260,
   seccomp: 277,
+  landlock_create_ruleset: 444,
+  landlock_add_rule: 445,
+  landlock_restrict_self: 446,
 } as const;
 
 /** mov x8, number; svc 0. The result is in x0; other registers stay. */

@@ -26,6 +26,7 @@ export const NR = {
   write: 1,
   open: 2,
   close: 3,
+  fstat: 5,
   poll: 7,
   rt_sigaction: 13,
   rt_sigprocmask: 14,
@@ -47,8 +48,12 @@ export const NR = {
   prctl: 157,
   exit_group: 231,
   openat: 257,
+  newfstatat: 262,
   pipe2: 293,
   seccomp: 317,
+  landlock_create_ruleset: 444,
+  landlock_add_rule: 445,
+  landlock_restrict_self: 446,
 } as const;
 
 /** mov eax, number; syscall. Clobbers rcx and r11. */
