@@ -9,6 +9,7 @@ import { parseEvidence } from '../../src/record/evidence.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { compileC } from '../support/programs.ts';
 import { SELKIE } from '../support/selkie.ts';
+import { untilAttached } from '../support/tracing.ts';
 
 const folder = temporaryFolder();
 const name = `selkie-test-${process.pid}`;
@@ -67,8 +68,7 @@ async function record(words: readonly string[], act: (selkie: ChildProcess) => P
     stderr += text;
   });
   const ended = new Promise<number | null>((resolve) => selkie.once('exit', resolve));
-  while (selkie.exitCode === null && !isAttached(selkie)) await pause(10);
-  await pause(100);
+  await untilAttached(selkie);
   await act(selkie);
   const timer = setTimeout(() => selkie.kill('SIGKILL'), 20_000);
   const status = await ended;
@@ -76,11 +76,6 @@ async function record(words: readonly string[], act: (selkie: ChildProcess) => P
   const file = policy.replace('.yaml', '.evidence.json');
   const evidence = existsSync(file) ? parseEvidence(readFileSync(file, 'utf8'), file) : [];
   return { status, stderr, evidence, numbers: new Set(evidence.map(({ nr }) => nr)) };
-}
-
-function isAttached({ pid }: ChildProcess): boolean {
-  const { stdout } = spawnSync('sh', ['-c', `grep -l ^link_type: /proc/${pid}/fdinfo/* 2>/dev/null | wc -l`]);
-  return Number(stdout) >= 6;
 }
 
 const stop = async (selkie: ChildProcess): Promise<void> => {
