@@ -39,6 +39,8 @@ export const NR = {
   pidfd_open: 434,
   pidfd_getfd: 438,
   landlock_create_ruleset: 444,
+  landlock_add_rule: 445,
+  landlock_restrict_self: 446,
 } as const;
 
 /** include/uapi/linux/prctl.h */
