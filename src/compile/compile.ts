@@ -5,7 +5,7 @@ import { CannotTellError } from '../decision/cannot-tell.ts';
 import { Diagrams, type Limits, type Node } from '../decision/diagrams.ts';
 import { diagramOfPolicy } from '../decision/from-policy.ts';
 import { diagramOfProgram } from '../decision/from-program.ts';
-import { hasNotice, permitsCall, type StartOnNotice, startOnNotice } from '../decision/notice.ts';
+import { hasNotice, permitsCall, type StartOnNotice, startOnNotice, startUntilSecond } from '../decision/notice.ts';
 import type { ArchName } from '../facts/arches.ts';
 import { syscallName } from '../facts/syscalls.ts';
 import type { ResolvedCalls, ResolvedCondition, ResolvedPolicy } from '../policy/resolved.ts';
@@ -74,6 +74,27 @@ export function compileStart(main: ResolvedPolicy, withStart: ResolvedPolicy, ar
     );
     return { ...notice, program: compileDiagram(space, notice.isNeeded ? node : own) };
   });
+}
+
+/** Two programs of which the second ends what only `start:` permits; together they mean the policy without it. */
+export interface CompiledInjection {
+  /** Permits what either does, and the installation of the second on all threads; answers the probe call. */
+  readonly first: Program;
+  /** The policy without `start:`; answers the probe call as a second program does. */
+  readonly second: Program;
+}
+
+/** Compiles a policy for a second installation at the program's entry; as compileStart. */
+export function compileInjection(main: ResolvedPolicy, withStart: ResolvedPolicy): CompiledInjection {
+  const first = inNewSpace(withStart, (space) => {
+    const [own, atStart] = [main, withStart].map((policy) => diagramOfPolicy(space, policy, { probe: true })) as [
+      Node,
+      Node,
+    ];
+    const arches = main.arches.map((each) => each.arch);
+    return compileDiagram(space, startUntilSecond(space, own, atStart, arches));
+  });
+  return { first, second: compile(main, { probe: 'service' }) };
 }
 
 function inNewSpace<T>(policy: ResolvedPolicy, work: (space: Diagrams) => T): T {

@@ -8,6 +8,7 @@ export const NR = {
   poll: 7,
   mmap: 9,
   munmap: 11,
+  rt_sigaction: 13,
   ioctl: 16,
   pread64: 17,
   pwrite64: 18,

@@ -43,6 +43,7 @@ export const NR = {
   wait4: 61,
   kill: 62,
   fcntl: 72,
+  ptrace: 101,
   getppid: 110,
   rt_sigtimedwait: 128,
   prctl: 157,
@@ -79,14 +80,14 @@ export function emitTarget(code: Assembler, target: Target, addressOf: AddressOf
   code.u64(0n);
 }
 
-/** Data label `fprog`: struct sock_fprog, u16 count | 6 bytes | pointer; and the program. */
-export function emitProgram(code: Assembler, program: Uint8Array, addressOf: AddressOf): void {
+/** Data label `fprog` (or another): struct sock_fprog, u16 count | 6 bytes | pointer; and the program. */
+export function emitProgram(code: Assembler, program: Uint8Array, addressOf: AddressOf, label = 'fprog'): void {
   code
     .align(8)
-    .label('fprog')
+    .label(label)
     .u64(BigInt(program.length / 8))
-    .u64(addressOf('program'));
-  code.label('program').data(program);
+    .u64(addressOf(`${label}Program`));
+  code.label(`${label}Program`).data(program);
 }
 
 /** r15 = envp, from the stack as execve(2) leaves it: argc, argv, 0, envp, 0. */
