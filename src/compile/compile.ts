@@ -54,8 +54,7 @@ export interface CompiledStart extends Omit<StartOnNotice, 'node'> {
  */
 export function compileStart(main: ResolvedPolicy, withStart: ResolvedPolicy, arch: ArchName): CompiledStart {
   return inNewSpace(withStart, (space) => {
-    const own = diagramOfPolicy(space, main, { probe: true });
-    const atStart = diagramOfPolicy(space, withStart, { probe: true });
+    const [own, atStart] = bothMeanings(space, main, withStart);
     if (hasNotice(space, own))
       throw new PolicyError(
         'start_notify',
@@ -66,13 +65,16 @@ export function compileStart(main: ResolvedPolicy, withStart: ResolvedPolicy, ar
         'start_exec',
         'a launcher needs execve, which this policy does not permit: add "start: {allow: [execve]}"',
       );
-    const { node, ...notice } = startOnNotice(
-      space,
-      own,
-      atStart,
-      main.arches.map((each) => each.arch),
-    );
+    const { node, ...notice } = startOnNotice(space, own, atStart, archesOf(main));
     return { ...notice, program: compileDiagram(space, notice.isNeeded ? node : own) };
+  });
+}
+
+/** Compiles a policy such that what its `start:` alone permits is notified, whoever answers, and the probe call is answered. */
+export function compileOnNotice(main: ResolvedPolicy, withStart: ResolvedPolicy): Program {
+  return inNewSpace(withStart, (space) => {
+    const [own, atStart] = bothMeanings(space, main, withStart);
+    return compileDiagram(space, startOnNotice(space, own, atStart, archesOf(main)).node);
   });
 }
 
@@ -87,15 +89,18 @@ export interface CompiledInjection {
 /** Compiles a policy for a second installation at the program's entry; as compileStart. */
 export function compileInjection(main: ResolvedPolicy, withStart: ResolvedPolicy): CompiledInjection {
   const first = inNewSpace(withStart, (space) => {
-    const [own, atStart] = [main, withStart].map((policy) => diagramOfPolicy(space, policy, { probe: true })) as [
-      Node,
-      Node,
-    ];
-    const arches = main.arches.map((each) => each.arch);
-    return compileDiagram(space, startUntilSecond(space, own, atStart, arches));
+    const [own, atStart] = bothMeanings(space, main, withStart);
+    return compileDiagram(space, startUntilSecond(space, own, atStart, archesOf(main)));
   });
   return { first, second: compile(main, { probe: 'service' }) };
 }
+
+function bothMeanings(space: Diagrams, main: ResolvedPolicy, withStart: ResolvedPolicy): readonly [Node, Node] {
+  const options = { probe: true };
+  return [diagramOfPolicy(space, main, options), diagramOfPolicy(space, withStart, options)];
+}
+
+const archesOf = ({ arches }: ResolvedPolicy): readonly ArchName[] => arches.map(({ arch }) => arch);
 
 function inNewSpace<T>(policy: ResolvedPolicy, work: (space: Diagrams) => T): T {
   try {

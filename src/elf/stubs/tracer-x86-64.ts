@@ -129,7 +129,9 @@ function seize(code: Assembler): void {
   code.label('tracer').mov('r14', state('pid')).xor('edi', 'edi').lea('rsi', state('allSignals')).xor('edx', 'edx');
   call(code.mov('r10d', 8), 'rt_sigprocmask').test('rax', 'rax').jcc('ne', 'notSeized');
   code.label('untilGo').cmp(state('go'), 0).jcc('ne', 'maySeize');
-  call(code, 'sched_yield').jmp('untilGo').label('maySeize');
+  // Where the launcher has ended it never comes.
+  call(code.mov('rdi', 'r14').xor('esi', 'esi'), 'kill').cmp('rax', -ESRCH).jcc('e', 'tracerGone').jmp('untilGo');
+  code.label('maySeize');
   code.mov('r10d', OPTIONS).xor('edx', 'edx');
   request(code, 'seize').test('rax', 'rax').jcc('ne', 'notSeized');
   request(code.xor('r10d', 'r10d'), 'interrupt').test('rax', 'rax').jcc('ne', 'notSeized');
