@@ -21,7 +21,7 @@ export function requireExecutable(file: string, command: string, { execute = [] 
     if (path === '/') break;
   }
   const what = file === command ? 'it' : `${file}, which starts it,`;
-  const problem = `Cannot run '${command}': ${what} is not beneath "execute" of paths:`;
+  const problem = `Cannot run '${command}': ${what} is not beneath "execute" of "paths"`;
   throw new PolicyError('exec_refused', `${problem}: add "${start}" there`);
 }
 

@@ -58,10 +58,10 @@ test('what the command needs and may not execute is named before it is started',
   const refused = run('paths: {execute: [/usr/bin]}\n', dynamic);
   assert.equal(refused.status, 125);
   assert.ok(
-    refused.stderr.includes(`Cannot run '${dynamic}': it is not beneath "execute" of paths: add "${dynamic}" there`),
+    refused.stderr.includes(`Cannot run '${dynamic}': it is not beneath "execute" of "paths": add "${dynamic}" there`),
   );
   const loader = run(`paths: {execute: [${dynamic}]}\n`, dynamic);
-  assert.match(loader.stderr, /ld-linux-x86-64\.so\.2, which starts it, is not beneath "execute" of paths: add "/);
+  assert.match(loader.stderr, /ld-linux-x86-64\.so\.2, which starts it, is not beneath "execute" of "paths": add "/);
   const interpreter = run(`paths: {execute: [${script}]}\n`, script);
   assert.ok(interpreter.stderr.includes(`${dynamic}, which starts it, is not beneath "execute"`));
   // By another name of the same folder.
