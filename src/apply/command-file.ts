@@ -8,7 +8,9 @@ import { ARCHES } from '../facts/arches.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
 import { hasFileCapabilities } from '../kernel/xattr.ts';
 import { decide } from '../policy/decide.ts';
+import type { Paths } from '../policy/model.ts';
 import type { ResolvedPolicy } from '../policy/resolved.ts';
+import { loaderOf, requireExecutable } from './command-paths.ts';
 
 /** What can be known before a command starts: it would lack what it needs. Files that cannot be read are not judged. */
 
@@ -24,17 +26,20 @@ export interface CommandRules {
   /** The policy without `start:`. */
   readonly main: ResolvedPolicy;
   readonly form: LauncherForm;
+  readonly paths?: Paths;
 }
 
 /**
  * Looks at a command's file, and at the interpreters of a script.
  *
  * @throws {UsageError} `privileged_command`: it is setuid, setgid or has file capabilities, and no_new_privs would withhold them
- * @throws {PolicyError} `exec_refused`: a script for env(1), which executes another program, where `start:` alone permits execve
+ * @throws {PolicyError} `exec_refused`: a script for env(1), which executes another program, where `start:` alone permits execve; or `paths:` does not permit to
+ *   execute what the command needs
  */
 export function checkCommand(path: string, rules: CommandRules): void {
   let file = path;
   for (let depth = 0; depth <= MAX_SCRIPTS; depth += 1) {
+    if (rules.paths) requireExecutable(file, path, rules.paths);
     const interpreter = checkFile(file, path, rules);
     if (interpreter === undefined) return;
     file = interpreter;
@@ -51,6 +56,8 @@ function checkFile(file: string, command: string, rules: CommandRules): string |
     const [, interpreter, word] = /^#![ \t]*([^ \t\n]+)[ \t]*([^\n]*)/.exec(text) ?? [];
     if (interpreter === undefined) {
       if (isElf(head)) requireNoPrivileges(file, fd);
+      const loader = rules.paths && isElf(head) ? loaderOf(file) : undefined;
+      if (rules.paths && loader !== undefined) requireExecutable(loader, command, rules.paths);
       return undefined;
     }
     if (basename(interpreter) === 'env' && rules.form !== 'simple' && !permitsExec(rules.main))

@@ -48,7 +48,7 @@ export function runLauncher(policy: Policy, path: string, way: RunWay): Uint8Arr
   }
   const { program, form } = compileLauncher(policy, NATIVE_ARCH, way === 'simple');
   const main = resolvePolicy(policy, { arches });
-  checkCommand(path, { main, form });
+  checkCommand(path, { main, form, ...(policy.paths && { paths: policy.paths }) });
   const parts = { program, form, ...tableOfPaths(policy) };
   if (NATIVE_ARCH === 'aarch64') {
     if (way === 'inject') throw new UsageError('not_on_aarch64', 'Cannot take --inject: it needs x86-64');

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { compileC } from './programs.ts';
 import { type RunningRecorded, recordRunning } from './record-running.ts';
 import { type Finished, runCommand } from './selkie.ts';
+import { pause } from './tracing.ts';
 
 /** Real container engines, away from those that the machine may have. */
 

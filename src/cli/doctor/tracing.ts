@@ -8,7 +8,8 @@ const BTF_FILE = '/sys/kernel/btf/vmlinux';
 /** The release that brought what the programs need: atomic operations of 64 bits that return the old value. */
 const SINCE = '5.12';
 
-export interface TracingVerdict {
+/** A verdict on what no command needs. */
+export interface ExtraVerdict {
   readonly works: boolean;
   /** Why it does not, as far as can be known without trying. */
   readonly because: string | undefined;
@@ -26,8 +27,8 @@ export async function judgeTracing(
   place: Place,
   features: readonly Feature[],
   trial: () => Promise<string | undefined>,
-): Promise<TracingVerdict> {
-  const no = (because: string, todo: string): TracingVerdict => ({ works: false, because, todo, note: undefined });
+): Promise<ExtraVerdict> {
+  const no = (because: string, todo: string): ExtraVerdict => ({ works: false, because, todo, note: undefined });
   const answer = (name: string) => features.find((feature) => feature.name === name);
   const bpf = answer('bpf as we are');
   if (bpf?.answer !== 'yes') {
