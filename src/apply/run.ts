@@ -50,13 +50,14 @@ export function runLauncher(policy: Policy, path: string, way: RunWay): Uint8Arr
   }
   const { program, form } = compileLauncher(policy, TARGET, way === 'simple');
   const main = resolvePolicy(policy, { arches });
-  checkCommand(path, { main, form });
+  const is32 = checkCommand(path, { main, form });
   if (form === 'simple') return ownLauncherX8664(program, form);
   const { first, second } = compileInjection(main, resolvePolicy(policy, { arches, includeStart: true }));
   const injection: Injection = {
     first: encodeProgram(first),
     second: encodeProgram(second),
-    always: way === 'inject',
+    // The follower knows no entries of 32-bit programs.
+    always: way === 'inject' || (is32 && form === 'loader'),
   };
   return ownLauncherX8664(program, form, undefined, injection);
 }
