@@ -21,6 +21,9 @@ const MAX_SCRIPTS = 5;
 /** inode(7): setgid without the group's x bit says something else. */
 const S_ISUID = 0o4000;
 const S_ISGID_EXECUTABLE = 0o2010;
+/** elf(5) */
+const EI_CLASS = 4;
+const ELFCLASS32 = 1;
 
 export interface CommandRules {
   /** The policy without `start:`. */
@@ -32,22 +35,24 @@ export interface CommandRules {
 /**
  * Looks at a command's file, and at the interpreters of a script.
  *
+ * @returns whether the program that the kernel executes in the end is a 32-bit one
  * @throws {UsageError} `privileged_command`: it is setuid, setgid or has file capabilities, and no_new_privs would withhold them
  * @throws {PolicyError} `exec_refused`: a script for env(1), which executes another program, where `start:` alone permits execve; or `paths:` does not permit to
  *   execute what the command needs
  */
-export function checkCommand(path: string, rules: CommandRules): void {
+export function checkCommand(path: string, rules: CommandRules): boolean {
   let file = path;
   for (let depth = 0; depth <= MAX_SCRIPTS; depth += 1) {
     if (rules.paths) requireExecutable(file, path, rules.paths);
-    const interpreter = checkFile(file, path, rules);
-    if (interpreter === undefined) return;
-    file = interpreter;
+    const image = checkFile(file, path, rules);
+    if (typeof image !== 'string') return image === 32;
+    file = image;
   }
+  return false;
 }
 
-/** @returns the interpreter, where the file is a script */
-function checkFile(file: string, command: string, rules: CommandRules): string | undefined {
+/** @returns the interpreter, where the file is a script; 32 for a 32-bit program */
+function checkFile(file: string, command: string, rules: CommandRules): string | 32 | undefined {
   const fd = openFile(file);
   if (fd === undefined) return undefined;
   try {
@@ -55,10 +60,11 @@ function checkFile(file: string, command: string, rules: CommandRules): string |
     const text = head.toString('latin1', 0, readSync(fd, head, 0, HEAD, 0));
     const [, interpreter, word] = /^#![ \t]*([^ \t\n]+)[ \t]*([^\n]*)/.exec(text) ?? [];
     if (interpreter === undefined) {
-      if (isElf(head)) requireNoPrivileges(file, fd);
-      const loader = rules.paths && isElf(head) ? loaderOf(file) : undefined;
+      if (!isElf(head)) return undefined;
+      requireNoPrivileges(file, fd);
+      const loader = rules.paths && loaderOf(file);
       if (rules.paths && loader !== undefined) requireExecutable(loader, command, rules.paths);
-      return undefined;
+      return head[EI_CLASS] === ELFCLASS32 ? 32 : undefined;
     }
     if (basename(interpreter) === 'env' && rules.form !== 'simple' && !permitsExec(rules.main))
       throw new PolicyError(

@@ -7,7 +7,7 @@ import { type Build, buildProgram, C_BUILDS, cannotBuild, GO_BUILDS } from '../s
 import { temporaryFolder } from '../support/folders.ts';
 import { ENOENT, ENOSYS, EPERM, HEADER, LAUNCHED_POLICIES, launchedSays } from '../support/launched.ts';
 import { type Finished, type RunOptions, runCommand, SELKIE, selkie } from '../support/selkie.ts';
-import { missingTools } from '../support/tools.ts';
+import { cannotCompile, missingTools } from '../support/tools.ts';
 
 const skip = missingTools('gcc', 'setpriv');
 const folder = temporaryFolder();
@@ -62,6 +62,25 @@ for (const kind of KINDS)
       assert.equal(stdout, launchedSays(EPERM, EPERM, `${sealed} one`));
     });
   }
+
+const BOTH_ABIS = policy(
+  'both-abis',
+  `selkie: 1\nsets: 1\narches: [x86_64, i386]\ndefault: allow\nsyscalls:\n  errno(EPERM): [execve, seccomp, prctl, acct]\nstart:\n  allow:
+    - execve: arg0 != 0\n    - execve: arg0 == 0\n    - acct: arg0 == 0\n`,
+);
+test('32-bit programs, by injection: execve, seccomp and prctl are out of force at the entry', {
+  skip: skip || cannotCompile('-m32'),
+}, () => {
+  for (const flags of [['-m32', '-static'], ['-m32']])
+    for (const way of WAYS)
+      for (const nobody of [false, true]) {
+        const build = { name: `i386 ${flags.length}`, tool: 'gcc', flags };
+        const { path } = buildProgram(build, 'launched.c', folder);
+        const { status, stdout, stderr } = run(way, BOTH_ABIS, [path, 'word'], { nobody });
+        const says = launchedSays(EPERM, 0, `${path} word`).replace('descriptors 3', 'descriptors 4');
+        assert.deepEqual([status, stdout, stderr], [7, says, '']);
+      }
+});
 
 test('--simple: start: is in force the whole time', { skip }, () => {
   const { status, stdout } = run(['--simple'], LOADER, [program('dynamic PIE')]);

@@ -8,7 +8,6 @@ export const LAUNCHER_TEXTS = {
   proofText: 'selkie: cannot confine: the proof of the filter failed',
   answererText: 'selkie: cannot confine: the calls of start: cannot be answered',
   followText: 'selkie: cannot follow the program to its entry: --simple needs no following',
-  noListenerText: 'selkie: start: is ended by ptrace at the entry, as user notification is refused',
   errnoText: ': errno ',
   defaultPath: '/bin:/usr/bin',
   shellPath: '/bin/sh',

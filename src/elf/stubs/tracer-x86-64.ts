@@ -15,7 +15,7 @@ import { call, NR } from './static-x86-64.ts';
  * exec and, from call to call, through ld.so, until the program's entry. There it lets the program install a second filter, asks it by the
  * probe call, puts back what was there, and goes. What the first filter permits is `start:` too, and that one installation.
  *
- * The entry is known by two bytes planted there, a call: no signal is involved, and a tracer is told of a call before any filter is. The
+ * The entry, of a 64-bit or a 32-bit program, is known by two bytes planted there, a call: no signal is involved, and a tracer is told of a call before any filter is. The
  * program's registers are as they were but rcx and r11, which are 0, as at a static program's start; text is as it was; below the stack pointer,
  * where nothing is kept at an entry, the filter stays. Whatever fails ends the tracer, and the kernel ends the program with it (PTRACE_O_EXITKILL).
  *
@@ -36,6 +36,8 @@ const TRACER = {
   saved: 0x830,
   mask: 0x838,
   allSignals: 0x840,
+  /** Bytes of the program's words. */
+  width: 0x848,
   registers: 0x880,
   kept: 0x980,
 } as const;
@@ -44,6 +46,7 @@ const state = (name: keyof typeof TRACER) => at('rbp', TRACER[name]);
 
 /** struct user_regs_struct: arch/x86/include/asm/user_64.h. */
 const USER = {
+  rbx: 40,
   r11: 48,
   rax: 80,
   rcx: 88,
@@ -52,6 +55,7 @@ const USER = {
   rdi: 112,
   origRax: 120,
   rip: 128,
+  cs: 136,
   rsp: 152,
   size: 216,
 } as const;
@@ -78,7 +82,12 @@ const [ESRCH, SIGTRAP, EVENT_EXEC, EVENT_STOP] = [3, 5, 4, 128];
 const AT_ENTRY = 9;
 const PR_SET_PTRACER = 0x5961_6d61;
 const SIZE_OF_CALL = 2;
-const CALL_BYTES = 0x050f;
+/** syscall, and int $0x80. */
+const [SYSCALL_BYTES, INT80_BYTES] = [0x050f, 0x80cd];
+/** arch/x86/entry/syscalls/syscall_32.tbl */
+const SECCOMP_I386 = 354;
+/** 32-bit code: arch/x86/include/asm/segment.h */
+const USER32_CS = 0x23;
 /** Below the stack pointer: more than the red zone. */
 const MARGIN = 0x200;
 
@@ -121,6 +130,9 @@ export function emitTracer(code: Assembler, program: Uint8Array): void {
       'selkie: cannot confine: this process cannot be traced to the entry of the command: --simple needs no tracing\0',
     );
   code.label('injectText').text('selkie: ended the command: the filter cannot be installed at its entry\0');
+  code
+    .label('noListenerText')
+    .text('selkie: start: is ended by ptrace at the entry, as user notification is refused\0');
   code.align(8).label('programSecond').data(program);
 }
 
@@ -148,21 +160,29 @@ function follow(code: Assembler): void {
   code.label('traceOn').xor('r13d', 'r13d').call('step').jmp('atStop');
 }
 
-/** r12 = AT_ENTRY of the vector behind argc, argv and envp on the new stack; a call is planted there. */
+/** r12 = AT_ENTRY of the vector behind argc, argv and envp on the new stack, in words of 8 or 4 bytes; a call is planted there. */
 function plant(code: Assembler): void {
-  code.label('atExec').call('getRegisters').mov('r15', register('rsp')).mov('rdx', 'r15').call('peek').shl('rax', 3);
-  code.add('r15', 'rax').add('r15', 16);
+  const skipWords = (count: number): Assembler => {
+    code.mov('rcx', state('width'));
+    for (let word = 0; word < count; word += 1) code.add('r15', 'rcx');
+    return code;
+  };
+  code.label('atExec').call('getRegisters').mov('r15', register('rsp')).mov(state('width'), 8);
+  code.cmp(register('cs'), USER32_CS).jcc('ne', 'widthKnown').mov(state('width'), 4).label('widthKnown');
+  code.call('peekWord').imul('rax', state('width')).add('r15', 'rax');
+  skipWords(2).label('skipEnvironment').call('peekWord');
+  skipWords(1).test('rax', 'rax').jcc('ne', 'skipEnvironment');
   code
-    .label('skipEnvironment')
-    .mov('rdx', 'r15')
-    .call('peek')
-    .add('r15', 8)
+    .label('nextOfVector')
+    .call('peekWord')
+    .cmp('rax', AT_ENTRY)
+    .jcc('e', 'entryFound')
     .test('rax', 'rax')
-    .jcc('ne', 'skipEnvironment');
-  code.label('nextOfVector').mov('rdx', 'r15').call('peek').cmp('rax', AT_ENTRY).jcc('e', 'entryFound');
-  code.test('rax', 'rax').jcc('e', 'tracerFailed').add('r15', 16).jmp('nextOfVector');
-  code.label('entryFound').lea('rdx', at('r15', 8)).call('peek').mov('r12', 'rax');
-  code.mov('rdx', 'r12').call('peek').mov(state('saved'), 'rax').mov16(state('word'), CALL_BYTES);
+    .jcc('e', 'tracerFailed');
+  skipWords(2).jmp('nextOfVector').label('entryFound');
+  skipWords(1).call('peekWord').mov('r12', 'rax').mov('rdx', 'r12').call('peek');
+  code.mov(state('saved'), 'rax').mov16(state('word'), SYSCALL_BYTES).cmp(state('width'), 8).jcc('e', 'callKnown');
+  code.mov16(state('word'), INT80_BYTES).label('callKnown');
   // An outer filter that answers 0 in the kernel's place is found out here too.
   code.mov('rdx', 'r12').mov('r10', state('word')).call('poke').mov('r15', 'r10').mov('rdx', 'r12').call('peek');
   code.cmp('rax', 'r15').jcc('ne', 'tracerFailed').jmp('traceOn');
@@ -184,26 +204,38 @@ function inject(code: Assembler, count: number): void {
   code.lea('rbx', 'programSecond').mov('r8', 'r15').mov('r9', count).label('copyNext').mov('r10', at('rbx'));
   code.mov('rdx', 'r8').call('poke').add('rbx', 8).add('r8', 8).dec('r9').jcc('ne', 'copyNext');
   code
-    .lea('rdx', at('r15', -16))
     .mov('r10d', count)
+    .cmp(state('width'), 8)
+    .jcc('e', 'pokeCount')
+    .mov('rax', 'r15')
+    .shl('rax', 32)
+    .or('r10', 'rax');
+  code
+    .label('pokeCount')
+    .lea('rdx', at('r15', -16))
     .call('poke')
     .lea('rdx', at('r15', -8))
     .mov('r10', 'r15')
     .call('poke');
-  code.lea('rax', at('r15', -16)).mov(register('rdx'), 'rax').mov(register('rdi'), SECCOMP_SET_MODE_FILTER);
   code
-    .mov(register('rsi'), SECCOMP_FILTER_FLAG_TSYNC)
-    .mov(register('origRax'), NR.seccomp)
+    .mov('edi', SECCOMP_SET_MODE_FILTER)
+    .mov('esi', SECCOMP_FILTER_FLAG_TSYNC)
+    .lea('rdx', at('r15', -16))
+    .call('setCall');
+  code
+    .mov(register('origRax'), 'rax')
     .call('setRegisters')
-    .call('stepCall');
-  code.test('rax', 'rax').jcc('ne', 'tracerFailed');
+    .call('stepCall')
+    .test('eax', 'eax')
+    .jcc('ne', 'tracerFailed');
   code
-    .mov(register('rip'), 'r12')
-    .mov(register('rax'), NR.seccomp)
-    .mov(register('origRax'), -1)
-    .mov(register('rdx'), 0);
-  code.mov(register('rdi'), PROBE_OPERATION).mov(register('rsi'), PROBE_ARGUMENT).call('setRegisters');
-  code.call('stepCall').call('stepCall').cmp('rax', -SERVICE_PROBE_ERRNO).jcc('ne', 'tracerFailed');
+    .mov('edi', PROBE_OPERATION)
+    .mov('esi', PROBE_ARGUMENT)
+    .xor('edx', 'edx')
+    .call('setCall')
+    .mov(register('rax'), 'rax');
+  code.mov(register('rip'), 'r12').mov(register('origRax'), -1).call('setRegisters');
+  code.call('stepCall').call('stepCall').cmp('eax', -SERVICE_PROBE_ERRNO).jcc('ne', 'tracerFailed');
   code.mov('rdx', 'r12').mov('r10', state('saved')).call('poke');
   copy(TRACER.kept, TRACER.registers);
   code
@@ -211,12 +243,22 @@ function inject(code: Assembler, count: number): void {
     .mov(register('rax'), 'rax')
     .mov(register('origRax'), -1)
     .mov(register('rip'), 'r12');
-  code.mov(register('rcx'), 0).mov(register('r11'), 0).call('setRegisters');
+  // What syscall overwrites, and int $0x80 does not.
+  code.cmp(state('width'), 8).jcc('ne', 'leaveEntry').mov(register('rcx'), 0).mov(register('r11'), 0);
+  code.label('leaveEntry').call('setRegisters');
   signalMask(code, 'setMask', 'mask');
   request(code.xor('edx', 'edx').xor('r10d', 'r10d'), 'detach')
     .test('rax', 'rax')
     .jcc('ne', 'tracerFailed')
     .jmp('tracerGone');
+  setCall(code);
+}
+
+/** Function: the arguments in rdi, rsi and rdx become those of the program's next call, of either ABI; the number of seccomp(2) is in rax. */
+function setCall(code: Assembler): void {
+  code.label('setCall').mov(register('rdx'), 'rdx').cmp(state('width'), 8).jcc('ne', 'setCall32');
+  code.mov(register('rdi'), 'rdi').mov(register('rsi'), 'rsi').mov('eax', NR.seccomp).ret();
+  code.label('setCall32').mov(register('rbx'), 'rdi').mov(register('rcx'), 'rsi').mov('eax', SECCOMP_I386).ret();
 }
 
 function signalMask(code: Assembler, what: 'getMask' | 'setMask', where: 'mask' | 'allSignals'): void {
@@ -269,7 +311,7 @@ function emitStep(code: Assembler): void {
   call(code, 'wait4').cmp('rax', -EINTR).jcc('e', 'wait').ret();
 }
 
-/** Functions: getRegisters, setRegisters, peek (of rdx, into rax and WORD), poke (r10 to rdx). All fail as one. */
+/** Functions: getRegisters, setRegisters, peek (of rdx, into rax and WORD), peekWord (of r15, of the program's width), poke (r10 to rdx). All fail as one. */
 function emitRequests(code: Assembler): void {
   const checked = (): Assembler => code.test('rax', 'rax').jcc('ne', 'tracerFailed');
   for (const name of ['getRegisters', 'setRegisters'] as const) {
@@ -279,6 +321,8 @@ function emitRequests(code: Assembler): void {
   }
   request(code.label('peek').lea('r10', state('word')), 'peek');
   checked().mov('rax', state('word')).ret();
+  code.label('peekWord').mov('rdx', 'r15').call('peek').cmp(state('width'), 8).jcc('e', 'wholeWord').mov('eax', 'eax');
+  code.label('wholeWord').ret();
   request(code.label('poke'), 'poke');
   checked().ret();
 }
