@@ -106,6 +106,27 @@ int main(void) { pthread_t t[4]; for (int i = 0; i < 4; i++) pthread_create(t + 
     assert.equal(count(seen, 110), 2000);
   });
 
+  test(`${backend}: where a thread executes a program, the leader's calls before are the old one's, those with its id since the new one's`, () => {
+    const source = `#include <pthread.h>
+#include <unistd.h>
+static volatile int seen;
+static void *run(void *p) { while (!seen) usleep(100); execl((char *)p, "next", (char *)0); return p; }
+int main(int argc, char **argv) { pthread_t t; pthread_create(&t, 0, run, argv[1]);
+  for (;;) { for (int i = 0; i < 100; i++) getppid(); seen = 1; } }`;
+    const next = `#include <unistd.h>
+int main(void) { for (int i = 0; i < 500; i++) getuid(); return 0; }`;
+    const [before, after] = [
+      compileC(folder, 'thread-execs', source, ['-pthread']),
+      compileC(folder, 'executed', next, ['-static']),
+    ];
+    const { seen, status } = observe([before, after]);
+    assert.equal(status, 0);
+    const callers = (nr: number) => seen.results.filter((call) => call.nr === nr).map(({ exe }) => exe);
+    assert.deepEqual([callers(110), callers(102)], [[before], [after]]);
+    assert.ok(count(seen, 110) >= 100);
+    assert.equal(count(seen, 102), 500);
+  });
+
   test(`${backend}: children are recorded under their own executables, all as program`, () => {
     const { seen, stdout } = observe(['sh', '-c', 'ls / | wc -l']);
     assert.ok(Number(stdout) > 3);
@@ -262,6 +283,17 @@ int main(void) { pthread_t t[4]; for (int i = 0; i < 4; i++) pthread_create(t + 
     return { status, ms: Date.now() - begin };
   }
 
+  /** As `interrupt`, which must take less than a second; a machine that is busy with other things has three tries. */
+  async function interruptQuickly(signal: NodeJS.Signals, shell: string): Promise<unknown> {
+    const times: number[] = [];
+    while (times.length < 3) {
+      const { status, ms } = await interrupt(signal, shell);
+      if (ms < 1000) return status;
+      times.push(ms);
+    }
+    return assert.fail(`took ${times} ms`);
+  }
+
   /** Seconds that no other process of the machine sleeps, also in another run of this file. */
   const long = (seconds: number): string => `${seconds}.${process.pid}`;
   const alive = (seconds: number): string =>
@@ -272,17 +304,14 @@ int main(void) { pthread_t t[4]; for (int i = 0; i < 4; i++) pthread_create(t + 
       ['SIGTERM', 143],
       ['SIGINT', 130],
     ] as const) {
-      const { status, ms } = await interrupt(signal, `echo; exec sleep ${long(7301)}`);
-      assert.equal(status, code);
-      assert.ok(ms < 1000, `${ms} ms`);
+      assert.equal(await interruptQuickly(signal, `echo; exec sleep ${long(7301)}`), code);
     }
     assert.equal(alive(7301), '');
   });
 
   test(`${backend}: a target that ignores the signal is killed with its descendants within a second; one that catches it has its say`, async () => {
-    const ignoring = await interrupt('SIGTERM', `trap "" TERM; setsid sleep ${long(7302)} & echo; sleep ${long(7302)}`);
-    assert.equal(ignoring.status, 137);
-    assert.ok(ignoring.ms < 1000, `${ignoring.ms} ms`);
+    const ignoring = `trap "" TERM; setsid sleep ${long(7302)} & echo; sleep ${long(7302)}`;
+    assert.equal(await interruptQuickly('SIGTERM', ignoring), 137);
     assert.equal(alive(7302), '');
     const catching = await interrupt('SIGTERM', 'trap "exit 5" TERM; echo; while :; do sleep 0.05; done');
     assert.equal(catching.status, 5);
