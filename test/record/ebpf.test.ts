@@ -165,9 +165,10 @@ test('a running process is observed from outside: its threads, and with --childr
   const body =
     'pthread_t t; for (;;) { pthread_create(&t, 0, run, 0); pthread_join(t, 0); if (!fork()) { syscall(39); _exit(0); } wait(0); usleep(1000); }';
   const file = compileC(folder, 'running', `${HEAD}int main(void) { ${body} }`, ['-pthread', '-w']);
+  const policies = temporaryFolder();
   for (const children of [[], ['--children']]) {
     const process_ = spawn(file, { stdio: 'ignore' });
-    const { status, evidence, numbers } = await recordRunning(folder, ['--pid', `${process_.pid}`, ...children]);
+    const { status, evidence, numbers } = await recordRunning(policies, ['--pid', `${process_.pid}`, ...children]);
     const isAlive = process_.exitCode === null && process_.signalCode === null;
     process_.kill('SIGKILL');
     assert.deepEqual({ status, isAlive }, { status: 0, isAlive: true });
