@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import { parseEvidence } from '../../src/record/evidence.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { compileC } from '../support/programs.ts';
+import { recordRunning } from '../support/record-running.ts';
 import { SELKIE } from '../support/selkie.ts';
-import { untilAttached } from '../support/tracing.ts';
 
 const folder = temporaryFolder();
 chmodSync(folder, 0o777);
@@ -165,20 +165,13 @@ test('a running process is observed from outside: its threads, and with --childr
   const body =
     'pthread_t t; for (;;) { pthread_create(&t, 0, run, 0); pthread_join(t, 0); if (!fork()) { syscall(39); _exit(0); } wait(0); usleep(1000); }';
   const file = compileC(folder, 'running', `${HEAD}int main(void) { ${body} }`, ['-pthread', '-w']);
+  const policies = temporaryFolder();
   for (const children of [[], ['--children']]) {
     const process_ = spawn(file, { stdio: 'ignore' });
-    const policy = join(folder, `pid-${children.length}.yaml`);
-    const words = [SELKIE, 'record', '-q', '--pid', String(process_.pid), ...children, '-o', policy];
-    const selkie = spawn(process.execPath, words, { stdio: 'ignore' });
-    const ended = new Promise((resolve) => selkie.once('exit', resolve));
-    await untilAttached(selkie);
-    setTimeout(() => selkie.kill('SIGINT'), 500);
-    const code = await ended;
+    const { status, evidence, numbers } = await recordRunning(policies, ['--pid', `${process_.pid}`, ...children]);
     const isAlive = process_.exitCode === null && process_.signalCode === null;
     process_.kill('SIGKILL');
-    assert.deepEqual({ code, isAlive }, { code: 0, isAlive: true });
-    const evidence = parseEvidence(readFileSync(policy.replace('.yaml', '.evidence.json'), 'utf8'), 'evidence');
-    const numbers = new Set(evidence.map(({ nr }) => nr));
+    assert.deepEqual({ status, isAlive }, { status: 0, isAlive: true });
     assert.ok(numbers.has(110) && evidence.every(({ exe, phase }) => exe === file && phase === 'program'));
     assert.equal(numbers.has(39), children.length > 0);
   }

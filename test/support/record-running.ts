@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Evidence, parseEvidence } from '../../src/record/evidence.ts';
 import { SELKIE } from './selkie.ts';
-import { pause, untilAttached } from './tracing.ts';
+
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** What a recording of something that runs already gave. */
 export interface RunningRecorded {
@@ -37,7 +38,8 @@ export async function recordRunning(
     stderr += text;
   });
   const ended = new Promise<number | null>((resolve) => selkie.once('exit', resolve));
-  await untilAttached(selkie);
+  while (selkie.exitCode === null && !isAttached(selkie)) await pause(10);
+  await pause(100);
   await act(selkie);
   const timer = setTimeout(() => selkie.kill('SIGKILL'), 20_000);
   const status = await ended;
@@ -45,6 +47,14 @@ export async function recordRunning(
   const file = policy.replace('.yaml', '.evidence.json');
   const evidence = existsSync(file) ? parseEvidence(readFileSync(file, 'utf8'), file) : [];
   return { status, stderr, evidence, numbers: new Set(evidence.map(({ nr }) => nr)) };
+}
+
+/** The tracepoints of every recording: begin and end of calls; fork, exec and exit of processes. */
+const LEAST_LINKS = 5;
+
+function isAttached({ pid }: ChildProcess): boolean {
+  const { stdout } = spawnSync('sh', ['-c', `grep -l ^link_type: /proc/${pid}/fdinfo/* 2>/dev/null | wc -l`]);
+  return Number(stdout) >= LEAST_LINKS;
 }
 
 /** Ends a recording that has seen a while. */
