@@ -6,26 +6,23 @@ import { isElf } from '../elf/read.ts';
 import type { ArchName } from '../facts/arches.ts';
 import type { Policy } from '../policy/model.ts';
 import { printPolicy } from '../policy/print.ts';
+import { tableOfPaths } from './launcher.ts';
 import { readSource } from './replace-file.ts';
-import { execConfined } from './run.ts';
 import { type OutputOptions, type SealFileResult, sealFile } from './seal.ts';
 
-/** The ABI that `run` applies policies to; others can be sealed and compiled. */
-const TARGET: ArchName = 'x86_64';
-
-/** A program for the launcher or the seal stub: it answers the probe call. */
+/** A program for the seal stub: it answers the probe call. */
 interface Installable {
   readonly program: Uint8Array;
   readonly notes: readonly string[];
 }
 
-function installable(policy: Policy, target: ArchName, includeStart: boolean): Installable {
+function installable(policy: Policy, target: ArchName): Installable {
   const arches = policy.arches ?? [target];
   if (!arches.includes(target)) {
     const problem = `this policy is for ${arches.join(', ')}, what it shall confine is ${target}`;
     throw new PolicyError('wrong_arch', `${problem}: add ${target} to arches`);
   }
-  const { program, notes } = compilePolicy(policy, { arches, includeStart, probe: true });
+  const { program, notes } = compilePolicy(policy, { arches, probe: true });
   const said = policy.arches ? [] : [`no arches in the policy: compiled for ${target}`];
   return { program: encodeProgram(program), notes: [...said, ...notes] };
 }
@@ -33,7 +30,7 @@ function installable(policy: Policy, target: ArchName, includeStart: boolean): I
 /** The ABI that a binary is made for; sealing itself refuses what it cannot seal. */
 function archOf(binary: string): ArchName {
   const { bytes } = readSource(binary);
-  return isElf(bytes) && bytes[18] === EM_AARCH64 ? 'aarch64' : TARGET;
+  return isElf(bytes) && bytes[18] === EM_AARCH64 ? 'aarch64' : 'x86_64';
 }
 
 export interface SealedFile extends SealFileResult {
@@ -50,16 +47,7 @@ export function sealWithPolicy(
   options: OutputOptions & { readonly binary: string; readonly policy: Policy },
 ): SealedFile {
   const { policy, ...files } = options;
-  const { program, notes } = installable(policy, archOf(files.binary), false);
-  const result = sealFile({ ...files, program, policyText: printPolicy(policy) });
+  const { program, notes } = installable(policy, archOf(files.binary));
+  const result = sealFile({ ...files, program, policyText: printPolicy(policy), ...tableOfPaths(policy) });
   return { ...result, instructions: program.length / 8, notes };
-}
-
-/**
- * Compiles a policy with its `start:` and becomes the command under it; see `execConfined`.
- *
- * @throws {PolicyError | ProgramError | CommandError | SyscallError}
- */
-export function runWithPolicy(options: { readonly policy: Policy; readonly command: readonly string[] }): never {
-  return execConfined({ program: installable(options.policy, TARGET, true).program, command: options.command });
 }

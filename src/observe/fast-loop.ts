@@ -1,3 +1,4 @@
+import { receiveLoopAarch64 } from '../elf/stubs/receive-loop-aarch64.ts';
 import {
   LOOP_NUMBERS,
   LOOP_POLLED,
@@ -5,14 +6,17 @@ import {
   LOOP_STATE,
   LOOP_TASK_SIZE,
   LOOP_TASKS,
-  receiveLoopCode,
-} from '../elf/stubs/receive-loop-x86-64.ts';
+} from '../elf/stubs/receive-loop-state.ts';
+import { receiveLoopX8664 } from '../elf/stubs/receive-loop-x86-64.ts';
 import { NOTIF_SIZE, POLLIN } from '../kernel/abi.ts';
 import { addressOf, syscallError } from '../kernel/libc.ts';
 import { machineCode } from '../kernel/machine-code.ts';
+import { NATIVE_ARCH } from '../kernel/native.ts';
 import { notifSizes } from '../kernel/seccomp.ts';
 
-/** Counts of an executable's known calls of x86_64, two words a number, the low one first; kept by machine code. 0: not known there. */
+const receiveLoopCode = NATIVE_ARCH === 'aarch64' ? receiveLoopAarch64 : receiveLoopX8664;
+
+/** Counts of an executable's known calls of this machine's own ABI, two words a number, the low one first; kept by machine code. 0: not known there. */
 export type FastCounts = Uint32Array;
 
 /** Memory for the counts of one executable. */

@@ -1,8 +1,10 @@
 import type { ArchName } from '../facts/arches.ts';
+import { NATIVE_ARCH } from '../kernel/native.ts';
 import { findMapping } from '../kernel/process.ts';
 import { abiOf, callKey, effectOf, type ObservedArch } from './abi.ts';
 import { ArgumentTally, type SelectorsByKey } from './arguments.ts';
-import { type Boundary, type BoundaryKind, type CallPlace, findBoundary, MARK_NR } from './boundary.ts';
+import { type Boundary, type BoundaryKind, type CallPlace, findBoundary } from './boundary.ts';
+import { MARK_NR } from './entry-mark.ts';
 import { type FastCounts, type FastLoop, fastCount, makeKnown, newFastCounts } from './fast-loop.ts';
 import { mayInstall } from './installers.ts';
 import type { ReadyWatch } from './ready.ts';
@@ -110,7 +112,7 @@ export class Tally {
    * @param token - AUDIT_ARCH_*, unsigned
    * @param ip - gives the instruction pointer; asked for seldom, as a bigint costs
    * @param argument - gives an argument as filters see it
-   * @returns false for our own mark, which must be answered with an error instead of being let through
+   * @returns false for our own mark, which must be answered with its first argument instead of being let through
    */
   add(tid: number, nr: number, token: number, ip: () => bigint, argument: (index: number) => bigint): boolean {
     const arch = abiOf(token, nr);
@@ -133,7 +135,7 @@ export class Tally {
     if (this.watch?.seesAll) this.fastLoop?.forgetTasks();
     if (this.#apply(tid, key)) this.fastLoop?.forgetTasks();
     else if (values !== undefined) return true;
-    else if (arch === 'x86_64' && !mayInstall(key)) this.#teach(tid, nr, image);
+    else if (arch === NATIVE_ARCH && !mayInstall(key)) this.#teach(tid, nr, image);
     return true;
   }
 
@@ -174,7 +176,7 @@ export class Tally {
   #teach(tid: number, nr: number, image: Image<Counts>): void {
     if (this.#isStarting || this.#boundary?.isPassing !== false) return;
     if (this.fastLoop === undefined || this.#tasks.isUnsettled(tid)) return;
-    if (this.watch?.concerns(callKey('x86_64', nr))) return;
+    if (this.watch?.concerns(callKey(NATIVE_ARCH, nr))) return;
     const counts = this.#program === 'service' ? image.content.fastService : image.content.fast;
     makeKnown(counts, nr);
     this.fastLoop.know(tid, counts);
@@ -212,13 +214,13 @@ export class Tally {
     this.#boundary = findBoundary(call, arch, this.seesAll);
     if (this.#launch === undefined) return;
     const { nr, ip } = this.#launch;
-    this.#addKind(image, 'start', callKey('x86_64', nr), { arch: 'x86_64', nr, count: 1, ip });
+    this.#addKind(image, 'start', callKey(NATIVE_ARCH, nr), { arch: NATIVE_ARCH, nr, count: 1, ip });
   }
 }
 
 /** What machine code counted of it included. */
 function countOf({ fast, fastService }: Counts, phase: Phase, { arch, nr, count }: CallCount): number {
-  const isFast = phase !== 'start' && arch === 'x86_64';
+  const isFast = phase !== 'start' && arch === NATIVE_ARCH;
   return count + (isFast ? fastCount(phase === 'service' ? fastService : fast, nr) : 0);
 }
 
