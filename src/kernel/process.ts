@@ -27,6 +27,11 @@ export function kill(pid: number, signal: number): number {
   return trySyscall(NR.kill, pid, signal);
 }
 
+/** Whether a thread is known to be the first of its process: tgkill(2) finds no other one there. False too where we may not signal it. */
+export function isLeader(tid: number): boolean {
+  return trySyscall(NR.tgkill, tid, tid, 0) === 0;
+}
+
 /** The process group of `pid`, 0 for ourselves; -errno where it has gone. */
 export function processGroup(pid: number): number {
   return trySyscall(NR.getpgid, pid);

@@ -1,4 +1,4 @@
-import { executableOf, processStatus } from '../kernel/process.ts';
+import { executableOf, isLeader, processStatus } from '../kernel/process.ts';
 
 /** Threads that are remembered: those that signals end are never taken out one by one. */
 const MOST_TASKS = 1 << 15;
@@ -39,7 +39,7 @@ export class Tasks<C> {
   /** The thread calls execve: whether it succeeds shows only when it calls again. */
   beforeExec(tid: number): void {
     this.#byTask.delete(tid);
-    const leader = processStatus(tid)?.tgid;
+    const leader = isLeader(tid) ? undefined : processStatus(tid)?.tgid;
     if (leader === undefined || leader === tid) return;
     this.#byTask.delete(leader);
     this.#unsettled.set(leader, tid);
