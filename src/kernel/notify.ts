@@ -87,9 +87,9 @@ export class Listener {
     return this.#gone('SECCOMP_IOCTL_NOTIF_SEND');
   }
 
-  /** Whether the received call still waits, so that what was read of its memory belonged to it. */
-  isValid(): boolean {
-    const id = this.#notif.subarray(0, 8);
+  /** Whether a received call still waits, so that what was read of its caller belonged to it. */
+  isValid(call: DataView = this.notification): boolean {
+    const id = new Uint8Array(call.buffer, call.byteOffset, 8);
     return (
       this.#ioctl(this.fd, SECCOMP_IOCTL_NOTIF_ID_VALID, id) === 0 ||
       this.#ioctl(this.fd, SECCOMP_IOCTL_NOTIF_ID_VALID_WRONG_DIR, id) === 0

@@ -71,7 +71,8 @@ export class CountingServer implements CallServer<Observed> {
     const isLast = this.#readiness.see({ tid, nr, token, argument });
     if (mayInstall(callKey(abiOf(token, nr) ?? NATIVE_ARCH, nr))) this.#installers.see(tid, notifiedData(call).data);
     const ip = () => call.getBigUint64(NOTIF_OFFSET_IP, true);
-    if (this.#tally.add(tid, nr, token, ip, argument)) this.#listener?.continue(call);
+    const isWaiting = () => this.#listener?.isValid(call) === true;
+    if (this.#tally.add(tid, nr, token, ip, argument, isWaiting)) this.#listener?.continue(call);
     // The mark: on AArch64 the register of its result is that of its first argument, which the program's entry needs.
     else this.#listener?.answer(argument(0), 0, call);
     if (isLast) this.#readiness.begin();

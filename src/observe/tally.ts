@@ -112,12 +112,20 @@ export class Tally {
    * @param token - AUDIT_ARCH_*, unsigned
    * @param ip - gives the instruction pointer; asked for seldom, as a bigint costs
    * @param argument - gives an argument as filters see it
+   * @param isWaiting - whether the thread still waits in the call
    * @returns false for our own mark, which must be answered with its first argument instead of being let through
    */
-  add(tid: number, nr: number, token: number, ip: () => bigint, argument: (index: number) => bigint): boolean {
+  add(
+    tid: number,
+    nr: number,
+    token: number,
+    ip: () => bigint,
+    argument: (index: number) => bigint,
+    isWaiting: () => boolean,
+  ): boolean {
     const arch = abiOf(token, nr);
     if (arch === undefined) return true;
-    const image = this.#tasks.imageOf(tid);
+    const image = this.#tasks.imageOf(tid, isWaiting);
     const key = callKey(arch, nr);
     let phase = this.#program;
     if (this.#isStarting || nr === MARK_NR || this.#boundary?.isPassing) {

@@ -10,25 +10,33 @@ export interface Image<C> {
   readonly content: C;
 }
 
+interface Unsettled<C> {
+  /** The thread that called execve, until it is gone. */
+  readonly executing: number | undefined;
+  /** What the leader ran until then, where that is known. */
+  readonly before: Image<C> | undefined;
+}
+
 /** Which executable a thread runs. Asked of /proc once per thread and again when it may have changed. */
 export class Tasks<C> {
   readonly #byTask = new Map<number, Image<C>>();
   readonly #byPath = new Map<string, Image<C>>();
   readonly #create: () => C;
-  /**
-   * Leaders of processes in which another thread called execve: it takes over the leader's id at a moment that we do not see. That thread's id, until
-   * there is no such thread any more.
-   */
-  readonly #unsettled = new Map<number, number | undefined>();
+  /** Leaders of processes in which another thread called execve: it takes over the leader's id at a moment that we do not see. */
+  readonly #unsettled = new Map<number, Unsettled<C>>();
 
   /** `create` makes the content of an executable that is seen for the first time. */
   constructor(create: () => C) {
     this.#create = create;
   }
 
-  /** The executable that a thread runs. */
-  imageOf(tid: number): Image<C> {
-    return this.#byTask.get(tid) ?? this.#look(tid);
+  /**
+   * The executable that a thread runs which makes a call.
+   *
+   * @param isWaiting - whether it still waits in that call
+   */
+  imageOf(tid: number, isWaiting: () => boolean): Image<C> {
+    return this.#byTask.get(tid) ?? this.#look(tid, isWaiting);
   }
 
   /** All executables seen. */
@@ -41,8 +49,9 @@ export class Tasks<C> {
     this.#byTask.delete(tid);
     const leader = isLeader(tid) ? undefined : processStatus(tid)?.tgid;
     if (leader === undefined || leader === tid) return;
+    const before = this.#byTask.get(leader) ?? this.#unsettled.get(leader)?.before;
     this.#byTask.delete(leader);
-    this.#unsettled.set(leader, tid);
+    this.#unsettled.set(leader, { executing: tid, before });
   }
 
   /** The thread ends; its id may come back as another's. */
@@ -60,9 +69,12 @@ export class Tasks<C> {
     return this.#unsettled.has(tid);
   }
 
-  #look(tid: number): Image<C> {
+  #look(tid: number, isWaiting: () => boolean): Image<C> {
+    const before = this.#unsettled.get(tid)?.before;
     const isSettled = this.#settle(tid);
     const path = executableOf(tid) ?? '[unknown]';
+    // The kernel ends the leader before it changes the executable: fs/exec.c, begin_new_exec.
+    if (before !== undefined && !isWaiting()) return before;
     let image = this.#byPath.get(path);
     if (image === undefined) {
       image = { path, content: this.#create() };
@@ -79,10 +91,11 @@ export class Tasks<C> {
    * waited; the next one cannot.
    */
   #settle(tid: number): boolean {
-    if (!this.#unsettled.has(tid)) return true;
-    const executing = this.#unsettled.get(tid);
+    const unsettled = this.#unsettled.get(tid);
+    if (unsettled === undefined) return true;
+    const { executing, before } = unsettled;
     if (executing === undefined) return this.#unsettled.delete(tid);
-    if (processStatus(executing)?.tgid !== tid) this.#unsettled.set(tid, undefined);
+    if (processStatus(executing)?.tgid !== tid) this.#unsettled.set(tid, { executing: undefined, before });
     return false;
   }
 }

@@ -96,7 +96,14 @@ export class TraceLoop {
     const argument = (index: number) => dataIn(registers, token).args[index] ?? 0n;
     const isLast = this.#readiness.see({ tid, nr, token, argument });
     // Our own mark is a call that no kernel has: it fails as it shall.
-    this.#tally.add(tid, nr, token, () => pointerIn(registers), argument);
+    this.#tally.add(
+      tid,
+      nr,
+      token,
+      () => pointerIn(registers),
+      argument,
+      () => this.#tree.registers(tid) !== undefined,
+    );
     if (isLast) this.#readiness.begin();
     if (isForeign) this.#tree.skipCall(tid, ENOSYS);
     else this.#keepTraced(tid, registers, key);

@@ -27,7 +27,7 @@ test('threads that end unseen are forgotten', () => {
   const tasks = new Tasks(() => ({}));
   // No such threads: pid_max is 2^22 at most.
   const see = (from: number, count: number): void => {
-    for (let tid = from; tid < from + count; tid += 1) assert.equal(tasks.imageOf(tid).path, '[unknown]');
+    for (let tid = from; tid < from + count; tid += 1) assert.equal(tasks.imageOf(tid, () => true).path, '[unknown]');
   };
   see(2 ** 22 + 1, 40_000);
   collectGarbage();
