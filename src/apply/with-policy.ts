@@ -10,9 +10,6 @@ import { tableOfPaths } from './launcher.ts';
 import { readSource } from './replace-file.ts';
 import { type OutputOptions, type SealFileResult, sealFile } from './seal.ts';
 
-/** The ABI of what is no ELF file of another one. */
-const TARGET: ArchName = 'x86_64';
-
 /** A program for the seal stub: it answers the probe call. */
 interface Installable {
   readonly program: Uint8Array;
@@ -33,7 +30,7 @@ function installable(policy: Policy, target: ArchName): Installable {
 /** The ABI that a binary is made for; sealing itself refuses what it cannot seal. */
 function archOf(binary: string): ArchName {
   const { bytes } = readSource(binary);
-  return isElf(bytes) && bytes[18] === EM_AARCH64 ? 'aarch64' : TARGET;
+  return isElf(bytes) && bytes[18] === EM_AARCH64 ? 'aarch64' : 'x86_64';
 }
 
 export interface SealedFile extends SealFileResult {

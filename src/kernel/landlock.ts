@@ -14,6 +14,7 @@ import { mustSyscall, syscallError, trySyscall } from './libc.ts';
 /** Landlock for this process, as landlock(7) has it; elf/stubs/landlock.ts is the same for others. */
 
 const [ENOENT, EPERM, EBADF] = [2, 1, 9];
+const AT_FDCWD = -100;
 const O_PATH_CLOEXEC = 0o10000000 | 0o2000000;
 const PURPOSE = 'put paths: in force';
 
@@ -49,10 +50,10 @@ export function openRuleset({ abi, rules }: PathRules): number {
 
 function addRule(ruleset: number, { path, rights, isOptional }: PathRule, handled: number): void {
   const name = Buffer.from(`${path}\0`);
-  const fd = trySyscall(NR.open, name, O_PATH_CLOEXEC, 0);
+  const fd = trySyscall(NR.openat, AT_FDCWD, name, O_PATH_CLOEXEC, 0);
   if (fd === -ENOENT && isOptional) return;
   const purpose = `${PURPOSE}: "${path}"`;
-  if (fd < 0) throw syscallError('open', -fd, purpose);
+  if (fd < 0) throw syscallError('openat', -fd, purpose);
   try {
     const allowed = rights & handled & (fstatSync(fd).isDirectory() ? -1 : RIGHTS_OF_FILES);
     // struct landlock_path_beneath_attr, packed: u64 allowed_access, s32 parent_fd.

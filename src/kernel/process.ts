@@ -4,6 +4,7 @@ import { addressOf, mustSyscall, trySyscall } from './libc.ts';
 
 /** Other processes: pidfds, memory and /proc. A `pid` may also be a thread's id: /proc has every thread under its own. */
 
+const AT_FDCWD = -100;
 const O_RDWR = 2;
 const O_CLOEXEC = 0o2000000;
 
@@ -46,7 +47,7 @@ export class ProcessMemory {
   /** @returns undefined where it cannot be opened: the process has gone, or we may not trace it */
   static open(pid: number): ProcessMemory | undefined {
     const path = Buffer.from(`/proc/${pid}/mem\0`);
-    const fd = trySyscall(NR.open, path, O_RDWR | O_CLOEXEC);
+    const fd = trySyscall(NR.openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC);
     return fd < 0 ? undefined : new ProcessMemory(fd);
   }
 

@@ -26,7 +26,7 @@ const STDERR = 2;
 const OWN_FAILURE = 125;
 
 /** Generates the launcher. @returns a static ELF file for AArch64 that carries the notes */
-export function ownLauncherAarch64({ program, form, paths }: LauncherParts, notes: Uint8Array): Uint8Array {
+export function ownLauncherAarch64({ program, form, paths }: LauncherParts, notes?: Uint8Array): Uint8Array {
   const isAnswered = form !== 'simple';
   return staticElfAarch64((code, addressOf) => {
     begin(code);

@@ -2,11 +2,12 @@ import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION } from '../../facts/seccom
 import { type Assembler, at } from '../asm-x86-64.ts';
 import { RULE } from '../paths-table.ts';
 import type { LauncherParts } from '../payload.ts';
+import { emitProgram } from '../static-file.ts';
 import { NOT_YET } from './answerer-state.ts';
 import { askForAnswerer, emitAnswerer, startAnswerer } from './answerer-x86-64.ts';
 import { restrictPaths } from './landlock-x86-64.ts';
 import { LANDLOCK_TEXTS, LAUNCHER_TEXTS, USAGE } from './launcher-texts.ts';
-import { call, emitProgram, loadEnvironment, staticElf } from './static-x86-64.ts';
+import { call, loadEnvironment, staticElf } from './static-x86-64.ts';
 import { emitTracer, startTracer } from './tracer-x86-64.ts';
 
 /**
