@@ -3,12 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
+import { writeLauncher } from '../../src/apply/launcher.ts';
 import { sealWithPolicy } from '../../src/apply/with-policy.ts';
 import { inspectElf } from '../../src/elf/seal.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
-import { type Build, buildProgram, C_BUILDS, cannotBuild } from '../support/builds.ts';
+import { type Build, buildProgram, C_BUILDS, cannotBuild, GO_BUILDS } from '../support/builds.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import { checkFailsClosed, failures, LANDLOCK_CALLS, makeTree, pathsFor } from '../support/paths.ts';
+import { checkFailsClosed, failures, LANDLOCK_CALLS, LIBRARIES, makeTree, pathsFor } from '../support/paths.ts';
 import { runCommand, selkie } from '../support/selkie.ts';
 import { missingTools } from '../support/tools.ts';
 
@@ -42,6 +43,27 @@ for (const { name: kind, ...rest } of C_BUILDS.filter(({ name }) => !/stripped|b
       // No list names libraries, ld.so or the program itself: they are loaded by then.
       assert.deepEqual(failures({ command: [sealed(build(kind), pathsFor(tree))], tree, nobody }), []);
     });
+
+for (const kind of GO_BUILDS)
+  test(`${kind.name}, sealed and under a launcher: all its threads`, { skip: skip || cannotBuild(kind) }, () => {
+    const { path } = buildProgram(kind, 'files.go', folder);
+    const tree = makeTree(folder, build('static'));
+    const policy = parsePolicy(
+      POLICY +
+        pathsFor(tree, {
+          read: LIBRARIES.read,
+          execute: [path, ...LIBRARIES.execute],
+        }),
+    );
+    const launcher = join(folder, `launcher-${kind.name}`);
+    writeLauncher({ policy, arch: 'x86_64', output: launcher, force: true, simple: true });
+    const words = [`${tree}/readable/file`, '/etc/passwd', `${tree}/other/file`, `${tree}/single`, '/etc/shadow'];
+    for (const command of [[sealed(path, pathsFor(tree))], [launcher, path]])
+      for (const nobody of [false, true]) {
+        const result = runCommand([...command, ...words], { nobody, timeout: 20_000 });
+        assert.deepEqual([result.stdout, result.stderr], ['read refused refused read refused\n', '']);
+      }
+  });
 
 for (const call of Object.keys(LANDLOCK_CALLS) as (keyof typeof LANDLOCK_CALLS)[])
   test(`fails closed: an outer filter answers ${call}`, { skip }, () => {

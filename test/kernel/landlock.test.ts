@@ -52,7 +52,7 @@ console.log(JSON.stringify([
   said(() => restrictSelf(-1, 0)),
 ]));`;
   const [missing, old, none] = inNode(code, true) as string[];
-  assert.equal(missing, 'Cannot put paths: in force: "/no/where": open: ENOENT');
+  assert.equal(missing, 'Cannot put paths: in force: "/no/where": openat: ENOENT');
   assert.match(old ?? '', /^Cannot put paths: in force: Landlock has ABI \d+ here, paths: asks for 99$/);
   // Without no_new_privs.
   assert.equal(none, 'Cannot put paths: in force: landlock_restrict_self: EPERM');

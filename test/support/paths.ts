@@ -112,8 +112,8 @@ export function makeTree(folder: string, program: string): string {
   for (const letter of 'cd') files.push(`other/${letter}`);
   for (const name of files) writeFileSync(inside(name), 'text');
   for (const name of ['readable', 'other', 'executable']) copyFileSync(program, inside(`${name}/program`));
-  symlinkSync(inside('other/file'), inside('readable/link-out'));
-  symlinkSync(inside('readable/file'), inside('other/link-in'));
+  symlinkSync('../other/file', inside('readable/link-out'));
+  symlinkSync('../readable/file', inside('other/link-in'));
   for (const name of ['', ...folders, ...files]) chmodSync(inside(name), 0o777);
   return tree;
 }
@@ -129,11 +129,11 @@ export function pathsFor(
 }
 
 /** The trials that this user can make, by a program that calls execve or not. */
-function trialsFor({ nobody, execs }: { readonly nobody: boolean; readonly execs: boolean }): readonly Trial[] {
+export function trialsFor({ nobody, execs }: { readonly nobody: boolean; readonly execs: boolean }): readonly Trial[] {
   return TRIALS.filter(({ root, needs }) => !(root && nobody) && (execs || needs === undefined));
 }
 
-function wordsOf(trials: readonly Trial[], tree: string): readonly string[] {
+export function wordsOf(trials: readonly Trial[], tree: string): readonly string[] {
   const isPath = (word: string): boolean => !word.startsWith('/') && !/^\d+$/.test(word);
   return trials.flatMap(({ words: [what, ...rest] }) => [
     what,
