@@ -1,7 +1,9 @@
-// Makes system calls of a dozen kinds as fast as it can for so many seconds, and a child every 50,000 of them.
+// Makes system calls of a dozen kinds as fast as it can for so many seconds, and a thread and a child that executes a program after so many
+// rounds of some fifty.
 //
-//     busy SECONDS
+//     busy SECONDS ROUNDS
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -9,8 +11,16 @@
 #include <time.h>
 #include <unistd.h>
 
+static void *call(void *nothing) {
+  syscall(SYS_gettid);
+  return nothing;
+}
+
 int main(int argc, char **argv) {
-  time_t end = time(NULL) + (argc > 1 ? atoi(argv[1]) : 1);
+  if (argc < 3) return 2;
+  time_t end = time(NULL) + atoi(argv[1]);
+  long rounds = atol(argv[2]);
+  pthread_t thread;
   struct stat status;
   for (long round = 1; time(NULL) < end; round++) {
     int file = open("/dev/null", O_RDWR);
@@ -22,7 +32,8 @@ int main(int argc, char **argv) {
     fstat(file, &status);
     lseek(file, 0, SEEK_SET);
     close(file);
-    if (round % 1000 == 0) {
+    if (round % rounds == 0) {
+      if (pthread_create(&thread, NULL, call, NULL) != 0 || pthread_join(thread, NULL) != 0) return 1;
       pid_t child = fork();
       if (child == 0) execl("/bin/true", "true", (char *)NULL);
       waitpid(child, NULL, 0);

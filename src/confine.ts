@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { type Confinement, confineProcess } from './apply/confine.ts';
 import { withNodeFloor } from './apply/node-floor.ts';
 import { UnsupportedError } from './base/errors.ts';
-import { isSupportedMachine } from './kernel/libc.ts';
+import { unsupportedMachine } from './kernel/libc.ts';
+import { NATIVE_ARCH } from './kernel/native.ts';
 import { loadPolicy } from './load/filter.ts';
 import { type PolicyBuilder, policy } from './policy/builder.ts';
 import type { Policy } from './policy/model.ts';
@@ -36,17 +37,19 @@ export interface ConfineRules extends ConfineOptions {
  *
  * @param source - a policy's path or file URL, a `Policy`, or rules
  * @returns among others `narrow`, which puts the policy's `service:` in force when the program is ready
- * @throws {UnsupportedError} not Linux on x86-64, or the kernel cannot
+ * @throws {UnsupportedError} not Linux on x86-64 or AArch64, or the kernel cannot
  * @throws {PolicyError | UsageError} the policy is wrong or cannot be read, or holds what cannot be enforced here
  * @throws {SyscallError} the kernel or an outer filter refuses
  * @example
  * confine({ allow: ['@stdio', '@files', 'socket: domain == AF_UNIX'], print: true });
  */
 export function confine(source: string | URL | Policy | ConfineRules, options: ConfineOptions = {}): Confinement {
-  if (!isSupportedMachine()) {
-    const message = `Cannot confine this process: found ${process.platform} on ${process.arch}, wanted linux on x64: run it there, or in a Linux container`;
-    throw new UnsupportedError('confine', message);
-  }
+  const problem = unsupportedMachine();
+  if (problem !== undefined)
+    throw new UnsupportedError(
+      'confine',
+      `Cannot confine this process: ${problem}: run it there, or in a Linux container`,
+    );
   const own = policyOf(source);
   const { floor = true, print = false } =
     typeof source === 'object' && 'allow' in source ? { ...source, ...options } : options;
@@ -54,7 +57,7 @@ export function confine(source: string | URL | Policy | ConfineRules, options: C
   if (print)
     writeSync(
       2,
-      permittedLines({ ...whole, start: [] }, whole.arches ?? ['x86_64'])
+      permittedLines({ ...whole, start: [] }, whole.arches ?? [NATIVE_ARCH])
         .map((line) => `[+] ${line}\n`)
         .join(''),
     );

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { scratchFolder } from './support/folders.ts';
@@ -24,4 +24,16 @@ test('the packed package, installed elsewhere, imports by every sub-path and run
   assert.equal(imported.status, 0, imported.stderr);
   const ran = runCommand([process.execPath, join(target, 'bin/selkie'), 'sets', '@go'], { cwd: folder });
   assert.equal(ran.status, 0, ran.stderr);
+});
+
+test('without the package that reaches the kernel, what needs none works, and the rest names it', (context) => {
+  const folder = scratchFolder(context);
+  for (const name of ['bin', 'dist', 'package.json']) cpSync(join(ROOT, name), join(folder, name), { recursive: true });
+  const run = (...words: string[]) =>
+    runCommand([process.execPath, join(folder, 'bin/selkie'), ...words], { cwd: folder });
+  assert.equal(run('sets', '@go').status, 0);
+  const recorded = run('record', 'true');
+  assert.equal(recorded.status, 125);
+  const name = `@koromix/koffi-linux-${process.arch}`;
+  assert.match(recorded.stderr, new RegExp(`the package ${name} cannot be loaded .*: npm install ${name}\n$`));
 });

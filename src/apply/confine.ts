@@ -3,7 +3,7 @@ import { encodeProgram } from '../bpf/codec.ts';
 import type { Program } from '../bpf/instruction.ts';
 import { compile } from '../compile/compile.ts';
 import { compileService } from '../compile/compile-policy.ts';
-import { ARCHES, type ArchName } from '../facts/arches.ts';
+import { ARCHES } from '../facts/arches.ts';
 import {
   PROBE_ARGUMENT,
   PROBE_ERRNO,
@@ -15,18 +15,19 @@ import { syscallNumber } from '../facts/syscalls.ts';
 import { NR, SECCOMP_FILTER_FLAG_TSYNC } from '../kernel/abi.ts';
 import { errnoName, libc, trySyscall } from '../kernel/libc.ts';
 import { giveUpRings } from '../kernel/libuv-ring.ts';
+import { NATIVE_ARCH } from '../kernel/native.ts';
 import { hasNoNewPrivs, installFilter, setNoNewPrivs, tryActionAvailable, tryFlags } from '../kernel/seccomp.ts';
 import { closeThreadStatuses, openThreadStatuses, readThreadStatus, type ThreadStatus } from '../kernel/threads.ts';
 import { encodeAction } from '../policy/action.ts';
 import { decide } from '../policy/decide.ts';
 import type { Action, Policy } from '../policy/model.ts';
+import { refusePaths } from '../policy/paths.ts';
 import { resolvePolicy } from '../policy/resolve.ts';
 import type { ResolvedPolicy } from '../policy/resolved.ts';
 import { servicePolicy } from '../policy/service.ts';
 
 /** Puts a policy in force in this very process, on all its threads. */
 
-const TARGET: ArchName = 'x86_64';
 const EPERM = 1;
 const EACCES = 13;
 const EFAULT = 14;
@@ -58,13 +59,14 @@ export interface Confinement extends Narrowing {
  * first: compiling, asking the kernel, freeing the event loop from io_uring, opening status files; then no_new_privs; then one call for all threads.
  *
  * @throws {PolicyError} it cannot be compiled, is for other ABIs, or has an action that nobody in this process can carry out (notify, trace)
- * @throws {UnsupportedError} not Linux on x86-64, or a kernel without TSYNC or an action of the policy
+ * @throws {UnsupportedError} not Linux on x86-64 or AArch64, or a kernel without TSYNC or an action of the policy
  * @throws {SyscallError} the kernel or an outer filter refuses; where no_new_privs has been set by then, the message says so
  */
 export function confineProcess(policy: Policy): Confinement {
   libc();
   checkEnforceable(policy);
-  const resolved = resolvePolicy(policy, { arches: [TARGET] });
+  refusePaths(policy, 'cannot be put in force by this command yet');
+  const resolved = resolvePolicy(policy, { arches: [NATIVE_ARCH] });
   const program = compile(resolved, { probe: true });
   const service = policy.service && encodedService(policy);
   checkKernel(policy);
@@ -88,8 +90,8 @@ interface Service {
 }
 
 function encodedService(policy: Policy): Service {
-  const { program } = compileService(policy, { arches: [TARGET] });
-  return { resolved: resolvePolicy(servicePolicy(policy), { arches: [TARGET] }), program };
+  const { program } = compileService(policy, { arches: [NATIVE_ARCH] });
+  return { resolved: resolvePolicy(servicePolicy(policy), { arches: [NATIVE_ARCH] }), program };
 }
 
 /** What opening and reading status files calls. */
@@ -118,10 +120,10 @@ function narrower(before: ResolvedPolicy, service: Service | undefined): () => N
 
 /** @throws {PolicyError} `wrong_arch`, `not_enforceable` */
 function checkEnforceable(policy: Policy): void {
-  const arches = policy.arches ?? [TARGET];
-  if (!arches.includes(TARGET)) {
-    const problem = `this policy is for ${arches.join(', ')}, this process is ${TARGET}`;
-    throw new PolicyError('wrong_arch', `${problem}: add ${TARGET} to arches`);
+  const arches = policy.arches ?? [NATIVE_ARCH];
+  if (!arches.includes(NATIVE_ARCH)) {
+    const problem = `this policy is for ${arches.join(', ')}, this process is ${NATIVE_ARCH}`;
+    throw new PolicyError('wrong_arch', `${problem}: add ${NATIVE_ARCH} to arches`);
   }
   for (const { action, place } of [...actions(policy), ...policy.syscalls, ...(policy.service ?? [])]) {
     if (action.kind !== 'notify' && action.kind !== 'trace') continue;
@@ -153,7 +155,7 @@ function checkKernel(policy: Policy): void {
       `Cannot confine this process: a filter that is already in force answers ${errnoName(tsync)} to seccomp(2): it must allow SECCOMP_SET_MODE_FILTER with SECCOMP_FILTER_FLAG_TSYNC`,
     );
   for (const { action } of [...actions(policy), ...policy.syscalls, ...(policy.service ?? [])]) {
-    const result = tryActionAvailable(encodeAction(action, TARGET) & 0xffff_0000);
+    const result = tryActionAvailable(encodeAction(action, NATIVE_ARCH) & 0xffff_0000);
     if (result !== -EOPNOTSUPP) continue;
     throw new UnsupportedError(
       action.kind,
@@ -211,9 +213,9 @@ function confirmThreads(statuses: readonly ThreadStatus[], before: number | unde
 }
 
 function allows(policy: ResolvedPolicy, name: string): boolean {
-  const nr = syscallNumber(TARGET, name) ?? 0;
-  const rules = policy.arches.find(({ arch }) => arch === TARGET)?.calls.get(nr);
+  const nr = syscallNumber(NATIVE_ARCH, name) ?? 0;
+  const rules = policy.arches.find(({ arch }) => arch === NATIVE_ARCH)?.calls.get(nr);
   if (rules?.some(({ condition }) => condition !== undefined)) return false;
   const args = [0n, 0n, 0n, 0n, 0n, 0n];
-  return decide(policy, { nr, arch: ARCHES[TARGET].token, instructionPointer: 0n, args }) === SECCOMP_RET_ALLOW;
+  return decide(policy, { nr, arch: ARCHES[NATIVE_ARCH].token, instructionPointer: 0n, args }) === SECCOMP_RET_ALLOW;
 }

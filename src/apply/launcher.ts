@@ -5,10 +5,12 @@ import { compileStart } from '../compile/compile.ts';
 import { compilePolicy } from '../compile/compile-policy.ts';
 import { EM_AARCH64, EM_X86_64 } from '../elf/format.ts';
 import { inspectLauncher, isIntact, type Launcher, launcherFile } from '../elf/launcher.ts';
+import { encodePaths } from '../elf/paths-table.ts';
 import type { LauncherForm } from '../elf/payload.ts';
 import type { ArchName } from '../facts/arches.ts';
 import { writeFileAtomically } from '../kernel/files.ts';
 import type { Policy } from '../policy/model.ts';
+import { resolvePaths } from '../policy/paths.ts';
 import { printPolicy } from '../policy/print.ts';
 import { resolvePolicy } from '../policy/resolve.ts';
 import { requireFree } from './replace-file.ts';
@@ -47,10 +49,21 @@ export function writeLauncher({ policy, arch, output, force, simple }: LauncherO
   requireFree({ path: output, force });
   requireArch(policy, arch);
   const { program, form, notes } = compileLauncher(policy, arch, simple);
-  const payload = { machine: MACHINES[arch] ?? 0, form, program, policyText: printPolicy(policy) };
+  const payload = {
+    machine: MACHINES[arch] ?? 0,
+    form,
+    program,
+    policyText: printPolicy(policy),
+    ...tableOfPaths(policy),
+  };
   const bytes = launcherFile(payload, sha256);
   writeFileAtomically(output, bytes, { mode: 0o755 });
   return { path: output, size: bytes.length, arch, form, instructions: program.length / 8, notes };
+}
+
+/** What a launcher or a stub carries of `paths:`. */
+export function tableOfPaths({ paths }: Policy): { readonly paths?: Uint8Array } {
+  return paths ? { paths: encodePaths(resolvePaths(paths)) } : {};
 }
 
 /** What a launcher holds, and whether it is as Selkie wrote it; undefined for what is none. @throws {ElfError} */

@@ -1,4 +1,4 @@
-import type { ArchName } from '../facts/arches.ts';
+import { NATIVE_ARCH } from '../kernel/native.ts';
 import { parseCondition } from '../policy/condition.ts';
 import type { Action, Call, Policy, Rule } from '../policy/model.ts';
 import { NARROWING_CONDITION } from '../policy/service.ts';
@@ -24,9 +24,6 @@ const NO_THREAD: string =
  */
 const STREAMS_OF_KOFFI = 'fd == 1 || fd == 2';
 
-/** What `confine` runs in. */
-const OWN: ArchName = 'x86_64';
-
 /**
  * Adds `@node`, ENOSYS for `@fallback`, threads only from clone, and the call by which a second `confine` narrows (`service:` gets `@node` too). What the policy
  * itself says of clone, seccomp or a set stays as it is. A policy for several ABIs gets it for that of Node alone.
@@ -37,7 +34,7 @@ export function withNodeFloor(policy: Policy): Policy {
     ['node', ALLOW],
     ['fallback', ENOSYS],
   ];
-  const own = policy.syscalls.filter(({ only }) => only === undefined || only === OWN);
+  const own = policy.syscalls.filter(({ only }) => only === undefined || only === NATIVE_ARCH);
   const mentions = (name: string): boolean => own.some(({ call }) => covers(call, policy, name));
   for (const [name, action] of sets) if (!own.some(isSet(name))) added.push(rule(action, 'set', name));
   if (!mentions('clone')) added.push(rule(EPERM, 'name', 'clone', NO_THREAD));
@@ -45,7 +42,7 @@ export function withNodeFloor(policy: Policy): Policy {
   // A policy with `service:` has that rule by itself, and ends with it.
   if (!mentions('seccomp') && !policy.service) added.push(rule(ALLOW, 'name', 'seccomp', NARROWING_CONDITION));
   const isShared = (policy.arches?.length ?? 1) > 1;
-  const floor = isShared ? added.map((each) => ({ ...each, only: OWN })) : added;
+  const floor = isShared ? added.map((each) => ({ ...each, only: NATIVE_ARCH })) : added;
   const { service } = policy;
   const hasNode = service?.some(isSet('node')) ?? true;
   return {

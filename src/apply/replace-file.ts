@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import type { Edit } from '../elf/seal.ts';
 import { readBounded } from '../kernel/files.ts';
-import { isSupportedMachine } from '../kernel/libc.ts';
+import { unsupportedMachine } from '../kernel/libc.ts';
 import { copyExtendedAttributes, hasFileCapabilities } from '../kernel/xattr.ts';
 
 /** Files that are read whole and replaced in one step. */
@@ -52,7 +52,7 @@ export function readSource(path: string): SourceFile {
 function privilegeOf(fd: number, { mode }: fs.Stats): SourceFile['privilege'] {
   if ((mode & 0o4000) !== 0) return 'setuid';
   if ((mode & 0o2000) !== 0) return 'setgid';
-  return isSupportedMachine() && hasFileCapabilities(fd) ? 'file capabilities' : undefined;
+  return unsupportedMachine() === undefined && hasFileCapabilities(fd) ? 'file capabilities' : undefined;
 }
 
 /** @throws UsageError `output_exists` when something stands at the path and may not be replaced. */
@@ -116,7 +116,8 @@ function keepOwner(fd: number, stat: fs.Stats): string[] {
 }
 
 function keepAttributes(fd: number, path: string): string[] {
-  if (!isSupportedMachine()) return ['extended attributes were not copied: that needs Linux on x86-64'];
+  const problem = unsupportedMachine();
+  if (problem !== undefined) return [`extended attributes were not copied: ${problem}`];
   const from = fs.openSync(path, 'r');
   try {
     return copyExtendedAttributes(from, fd).map((name) => `the extended attribute ${name} could not be kept`);

@@ -1,18 +1,16 @@
-import { PolicyError } from '../base/errors.ts';
+import { PolicyError, UsageError } from '../base/errors.ts';
 import { encodeProgram } from '../bpf/codec.ts';
 import { compileInjection } from '../compile/compile.ts';
+import { ownLauncherAarch64 } from '../elf/stubs/own-launcher-aarch64.ts';
 import { type Injection, ownLauncherX8664 } from '../elf/stubs/own-launcher-x86-64.ts';
-import type { ArchName } from '../facts/arches.ts';
 import { findExecutable } from '../kernel/command.ts';
 import { inheritedDescriptors } from '../kernel/descriptors.ts';
+import { NATIVE_ARCH } from '../kernel/native.ts';
 import { memoryFile, replaceProcess } from '../kernel/spawn.ts';
 import type { Policy } from '../policy/model.ts';
 import { resolvePolicy } from '../policy/resolve.ts';
 import { checkCommand } from './command-file.ts';
-import { compileLauncher } from './launcher.ts';
-
-/** The ABI that `run` applies policies to. */
-const TARGET: ArchName = 'x86_64';
+import { compileLauncher, tableOfPaths } from './launcher.ts';
 
 /**
  * How `start:` ends: at the entry, by notification or else by ptrace (`auto`), by ptrace in any case (`inject`), or never (`simple`).
@@ -43,15 +41,20 @@ export function runWithPolicy({ policy, command, way = 'auto' }: RunOptions): ne
 
 /** What `run` becomes: a static executable that confines itself and becomes its arguments. @throws as runWithPolicy does */
 export function runLauncher(policy: Policy, path: string, way: RunWay): Uint8Array {
-  const arches = policy.arches ?? [TARGET];
-  if (!arches.includes(TARGET)) {
-    const problem = `this policy is for ${arches.join(', ')}, what it shall confine is ${TARGET}`;
-    throw new PolicyError('wrong_arch', `${problem}: add ${TARGET} to arches`);
+  const arches = policy.arches ?? [NATIVE_ARCH];
+  if (!arches.includes(NATIVE_ARCH)) {
+    const problem = `this policy is for ${arches.join(', ')}, what it shall confine is ${NATIVE_ARCH}`;
+    throw new PolicyError('wrong_arch', `${problem}: add ${NATIVE_ARCH} to arches`);
   }
-  const { program, form } = compileLauncher(policy, TARGET, way === 'simple');
+  const { program, form } = compileLauncher(policy, NATIVE_ARCH, way === 'simple');
   const main = resolvePolicy(policy, { arches });
   const is32 = checkCommand(path, { main, form });
-  if (form === 'simple') return ownLauncherX8664(program, form);
+  const parts = { program, form, ...tableOfPaths(policy) };
+  if (NATIVE_ARCH === 'aarch64') {
+    if (way === 'inject') throw new UsageError('not_on_aarch64', 'Cannot take --inject: it needs x86-64');
+    return ownLauncherAarch64(parts);
+  }
+  if (form === 'simple') return ownLauncherX8664(parts);
   const { first, second } = compileInjection(main, resolvePolicy(policy, { arches, includeStart: true }));
   const injection: Injection = {
     first: encodeProgram(first),
@@ -59,5 +62,5 @@ export function runLauncher(policy: Policy, path: string, way: RunWay): Uint8Arr
     // The follower knows no entries of 32-bit programs.
     always: way === 'inject' || (is32 && form === 'loader'),
   };
-  return ownLauncherX8664(program, form, undefined, injection);
+  return ownLauncherX8664(parts, undefined, injection);
 }

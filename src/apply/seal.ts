@@ -22,6 +22,8 @@ export interface SealFileOptions extends OutputOptions {
   readonly binary: string;
   /** Encoded instructions that answer the probe call: compiled for x86_64 with `probe`. */
   readonly program: Uint8Array;
+  /** `paths:`, as elf/paths-table.ts encodes them. */
+  readonly paths?: Uint8Array;
   /** The policy's text, kept in the file for `inspect`. */
   readonly policyText: string;
 }
@@ -48,9 +50,10 @@ export function sealFile(options: SealFileOptions): SealFileResult {
   const destination = destinationOf(source, options, `${options.binary}.sealed`);
   requireFree(destination);
   requireUnprivileged(options.binary, source);
-  const { program, policyText } = options;
+  const { program, policyText, paths } = options;
+  const payload = { program, policyText, sha256, ...(paths && { paths }) };
   const original = options.force === true ? originalOf(options.binary, source) : source.bytes;
-  const sealed = naming(options.binary, () => planSeal(original, { program, policyText, sha256 }));
+  const sealed = naming(options.binary, () => planSeal(original, payload));
   const lost = writeLike(source, destination, { bytes: original, edits: sealed.edits });
   return {
     path: destination.path,

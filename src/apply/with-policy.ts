@@ -6,11 +6,9 @@ import { isElf } from '../elf/read.ts';
 import type { ArchName } from '../facts/arches.ts';
 import type { Policy } from '../policy/model.ts';
 import { printPolicy } from '../policy/print.ts';
+import { tableOfPaths } from './launcher.ts';
 import { readSource } from './replace-file.ts';
 import { type OutputOptions, type SealFileResult, sealFile } from './seal.ts';
-
-/** The ABI of what is no ELF file of another one. */
-const TARGET: ArchName = 'x86_64';
 
 /** A program for the seal stub: it answers the probe call. */
 interface Installable {
@@ -32,7 +30,7 @@ function installable(policy: Policy, target: ArchName): Installable {
 /** The ABI that a binary is made for; sealing itself refuses what it cannot seal. */
 function archOf(binary: string): ArchName {
   const { bytes } = readSource(binary);
-  return isElf(bytes) && bytes[18] === EM_AARCH64 ? 'aarch64' : TARGET;
+  return isElf(bytes) && bytes[18] === EM_AARCH64 ? 'aarch64' : 'x86_64';
 }
 
 export interface SealedFile extends SealFileResult {
@@ -50,6 +48,6 @@ export function sealWithPolicy(
 ): SealedFile {
   const { policy, ...files } = options;
   const { program, notes } = installable(policy, archOf(files.binary));
-  const result = sealFile({ ...files, program, policyText: printPolicy(policy) });
+  const result = sealFile({ ...files, program, policyText: printPolicy(policy), ...tableOfPaths(policy) });
   return { ...result, instructions: program.length / 8, notes };
 }

@@ -1,7 +1,8 @@
 import { EbpfAssembler } from './assembler.ts';
 import type { Btf } from './btf.ts';
-import { currentProcess, HELPER, lookUp, NO_EXIST, update } from './helpers.ts';
-import { COMPAT, IN_PROGRAM, PROCESS } from './layout.ts';
+import { emitCaller } from './caller.ts';
+import { currentTask, HELPER, lookUp, NO_EXIST, update } from './helpers.ts';
+import { COMPAT } from './layout.ts';
 
 /**
  * The program that tells calls apart by their arguments (`record --args`): a second one on sys_enter, which counts what the first one counts, in a map of its
@@ -10,8 +11,9 @@ import { COMPAT, IN_PROGRAM, PROCESS } from './layout.ts';
 
 /** Descriptors of the maps. */
 export interface ArgumentMaps {
-  /** As Maps has it. */
+  /** As Maps has them. */
   readonly processes: number;
+  readonly callers: number;
   /** SELECTOR_KEY → the bits of each of the six arguments that matter, u64[6]. */
   readonly selectors: number;
   /** TUPLE_KEY → TUPLE. */
@@ -21,8 +23,8 @@ export interface ArgumentMaps {
 /** u32 number; u32 COMPAT or 0. */
 export const SELECTOR_KEY = { size: 8, nr: 0, compat: 4 } as const;
 export const SELECTOR = { size: 48 } as const;
-/** As COUNT_KEY; then, at `args`, the bits that matter of the arguments, u64[6]. */
-export const TUPLE_KEY = { size: 64, image: 0, nr: 4, bits: 8, args: 16 } as const;
+/** As CALL_KEY; then, at `args`, the bits that matter of the arguments, u64[6]. */
+export const TUPLE_KEY = { size: 56, nr: 0, args: 8 } as const;
 /** u64 count; u64 address behind the first call's instruction; u32 thread that made it. */
 export const TUPLE = { size: 24, count: 0, ip: 8, tid: 16 } as const;
 /** Entries that the maps have room for. Calls of kinds that find none are counted by the first program alone. */
@@ -32,17 +34,15 @@ export const ARGUMENT_ROOM = { selectors: 1024, tuples: 16_384 } as const;
 const REGISTERS = ['di', 'si', 'dx', 'r10', 'r8', 'r9'] as const;
 const COMPAT_REGISTERS = ['bx', 'cx', 'dx', 'si', 'di', 'bp'] as const;
 
-const PID = -4;
 const SELECT = -16;
 const KEY = -80;
 const VALUE = -104;
 
 /** sys_enter(struct pt_regs *regs, long id) */
 export function argumentProgram(btf: Btf, maps: ArgumentMaps): Uint8Array {
-  const code = new EbpfAssembler().mov('r6', 'r1');
-  currentProcess(code, PID);
-  lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');
-  emitHead(code, btf);
+  const code = currentTask(new EbpfAssembler().mov('r6', 'r1'));
+  emitCaller(code, btf, maps);
+  emitKeys(code);
   lookUp(code, maps.selectors, SELECT).jumpIf('eq', 'r0', 0, 'out').mov('r9', 'r0');
   code.load(64, 'r6', 'r6', 0).jumpIf('ne', 'r8', 0, 'compat');
   emitArguments(code, btf, REGISTERS);
@@ -64,18 +64,17 @@ export function argumentProgram(btf: Btf, maps: ArgumentMaps): Uint8Array {
   return code.label('out').mov('r0', 0).exit().assemble();
 }
 
-/** Both keys but for the arguments, with the process in r0; r8 becomes COMPAT or 0. Processes without an image go `out`. */
-function emitHead(code: EbpfAssembler, btf: Btf): void {
-  code.load(32, 'r1', 'r0', PROCESS.image).jumpIf('eq', 'r1', 0, 'out');
-  code.load(32, 'r7', 'r0', PROCESS.flags).alu('and', 'r7', IN_PROGRAM);
-  code.load(64, 'r2', 'r6', 8).store(32, 'r10', SELECT + SELECTOR_KEY.nr, 'r2');
-  code.store(32, 'r10', KEY + TUPLE_KEY.image, 'r1').store(32, 'r10', KEY + TUPLE_KEY.nr, 'r2');
-  code.call(HELPER.get_current_task_btf).load(32, 'r8', 'r0', btf.offset('task_struct', 'thread_info', 'status'));
+/** Both keys but for the arguments, of what is in r8, which becomes COMPAT or 0. */
+function emitKeys(code: EbpfAssembler): void {
   code
-    .alu('and', 'r8', COMPAT)
-    .store(32, 'r10', SELECT + SELECTOR_KEY.compat, 'r8')
-    .alu('or', 'r7', 'r8');
-  code.store(64, 'r10', KEY + TUPLE_KEY.bits, 0).store(32, 'r10', KEY + TUPLE_KEY.bits, 'r7');
+    .store(64, 'r10', KEY, 'r8')
+    .load(64, 'r1', 'r6', 8)
+    .store(32, 'r10', KEY + TUPLE_KEY.nr, 'r1');
+  code
+    .store(32, 'r10', SELECT + SELECTOR_KEY.nr, 'r1')
+    .alu('rsh', 'r8', 32)
+    .alu('and', 'r8', COMPAT);
+  code.store(32, 'r10', SELECT + SELECTOR_KEY.compat, 'r8');
 }
 
 /** r6 holds the registers, r9 the bits that matter. */

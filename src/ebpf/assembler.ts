@@ -9,7 +9,17 @@ export type Register = 'r0' | 'r1' | 'r2' | 'r3' | 'r4' | 'r5' | 'r6' | 'r7' | '
 export type Width = 8 | 16 | 32 | 64;
 
 const SIZES: { readonly [K in Width]: number } = { 8: 0x10, 16: 0x08, 32: 0x00, 64: 0x18 };
-const ALU = { add: 0x00, sub: 0x10, or: 0x40, and: 0x50, lsh: 0x60, rsh: 0x70, neg: 0x80, mov: 0xb0 } as const;
+const ALU = {
+  add: 0x00,
+  sub: 0x10,
+  mul: 0x20,
+  or: 0x40,
+  and: 0x50,
+  lsh: 0x60,
+  rsh: 0x70,
+  neg: 0x80,
+  mov: 0xb0,
+} as const;
 const JUMPS = { ja: 0x00, eq: 0x10, gt: 0x20, set: 0x40, ne: 0x50, sgt: 0x60, sge: 0x70, lt: 0xa0, sle: 0xd0 } as const;
 
 const LDX_MEM = 0x61;
@@ -23,11 +33,14 @@ const SOURCE_REGISTER = 0x08;
 const CALL = 0x85;
 const EXIT = 0x95;
 const PSEUDO_MAP_FD = 1;
-const FETCH = 0x01;
+const PSEUDO_MAP_VALUE = 2;
 
-const ATOMIC = { add: ALU.add, or: ALU.or, fetchAdd: ALU.add | FETCH } as const;
-/** What an atomic operation does to 64 bits of memory; `fetchAdd` leaves the old value in the source register. */
-export type AtomicOperation = 'add' | 'or' | 'fetchAdd';
+const ATOMIC = { add: 0x00, or: 0x40, fetchAdd: 0x01, compareExchange: 0xf1 } as const;
+/**
+ * What an atomic operation does to 64 bits of memory. `fetchAdd` leaves the old value in the source register; `compareExchange` stores the source where the memory
+ * equals r0, and leaves the old value in r0.
+ */
+export type AtomicOperation = keyof typeof ATOMIC;
 
 interface Instruction {
   readonly code: number;
@@ -39,7 +52,7 @@ interface Instruction {
 
 const numberOf = (register: Register): number => Number(register.slice(1));
 
-/** Emits one program. Every method appends one instruction, but `loadMap` and `loadImmediate64`, which are two. */
+/** Emits one program. Every method appends one instruction, but `loadMap`, `loadValue` and `loadImmediate64`, which are two. */
 export class EbpfAssembler {
   readonly #instructions: Instruction[] = [];
   readonly #labels = new Map<string, number>();
@@ -76,6 +89,12 @@ export class EbpfAssembler {
   loadMap(destination: Register, fd: number): this {
     this.#push(LD_IMM64, numberOf(destination), PSEUDO_MAP_FD, 0, fd);
     return this.#push(0, 0, 0, 0, 0);
+  }
+
+  /** destination = address of the value of an array of one element, plus `offset`. */
+  loadValue(destination: Register, fd: number, offset = 0): this {
+    this.#push(LD_IMM64, numberOf(destination), PSEUDO_MAP_VALUE, 0, fd);
+    return this.#push(0, 0, 0, 0, offset);
   }
 
   /** destination = 64 bits. */

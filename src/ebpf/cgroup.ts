@@ -1,6 +1,7 @@
 import { EbpfAssembler, type Register } from './assembler.ts';
 import type { Btf } from './btf.ts';
-import { ANY, countGlobal, HELPER, readKernel, update } from './helpers.ts';
+import { dropProcess, PID, setProcess } from './caller.ts';
+import { readKernel } from './helpers.ts';
 import { emitImage } from './image.ts';
 import { IN_PROGRAM, type Maps, PROCESS } from './layout.ts';
 
@@ -14,11 +15,9 @@ export interface CgroupScope {
   readonly level: number;
 }
 
-const PID = -4;
 const PROCESS_AT = -16;
 const POINTER = -24;
 const WORD = -28;
-const SLOT = -32;
 
 /**
  * For a tracepoint whose argument `index` is a struct task_struct *: its process is observed where it is in the cgroup, and no longer
@@ -37,15 +36,10 @@ export function cgroupProgram(btf: Btf, maps: Maps, scope: CgroupScope, index: n
   readPointer(code, 'r6', btf.offset('mm_struct', 'exe_file'), 'r6', 'out');
   emitImage(code, btf, maps, 'image');
   code.label('image').jumpIf('eq', 'r7', 0, 'out');
-  code
-    .store(32, 'r10', PROCESS_AT + PROCESS.image, 'r7')
-    .store(32, 'r10', PROCESS_AT + PROCESS.flags, IN_PROGRAM)
-    .mov('r3', 'r10')
-    .alu('add', 'r3', PROCESS_AT);
-  update(code, maps.processes, PID, ANY).jumpIf('eq', 'r0', 0, 'out');
-  countGlobal(code, maps.globals, 'lost', SLOT, 'out');
-  code.jump('out').label('outside').loadMap('r1', maps.processes).mov('r2', 'r10').alu('add', 'r2', PID);
-  return code.call(HELPER.map_delete_elem).label('out').mov('r0', 0).exit().assemble();
+  code.store(32, 'r10', PROCESS_AT + PROCESS.image, 'r7').store(32, 'r10', PROCESS_AT + PROCESS.flags, IN_PROGRAM);
+  setProcess(code, maps, PROCESS_AT);
+  dropProcess(code.jump('out').label('outside'), maps);
+  return code.label('out').mov('r0', 0).exit().assemble();
 }
 
 /** Goes on where the task at r7 is inside, else at `outside`. Loses r6 and r8. */

@@ -10,14 +10,17 @@ import type { Maps } from './layout.ts';
  * marked.
  */
 
-const SLOT = -76;
 const TID = -80;
 const STATE = -84;
 const IN_CALL = 1;
 
+/** SYSCALL_WORK_SECCOMP of include/linux/thread_info.h: beside what each call reads, as `seccomp.mode` is not. */
+const HAS_FILTER = 1;
+
 /** Goes on at `plain` where the task in r9 has no filter; else its id is at TID. */
 function skipUnfiltered(code: EbpfAssembler, btf: Btf, plain: string): void {
-  code.load(32, 'r1', 'r9', btf.offset('task_struct', 'seccomp', 'mode')).jumpIf('eq', 'r1', 0, plain);
+  code.load(64, 'r1', 'r9', btf.offset('task_struct', 'thread_info', 'syscall_work'));
+  code.alu('and', 'r1', HAS_FILTER).jumpIf('eq', 'r1', 0, plain);
   code.load(32, 'r1', 'r9', btf.offset('task_struct', 'pid')).store(32, 'r10', TID, 'r1');
 }
 
@@ -25,33 +28,32 @@ function skipUnfiltered(code: EbpfAssembler, btf: Btf, plain: string): void {
 function setState(code: EbpfAssembler, maps: Maps, state: number, next: string): void {
   code.store(32, 'r10', STATE, state).mov('r3', 'r10').alu('add', 'r3', STATE);
   update(code, maps.threads, TID, ANY).jumpIf('eq', 'r0', 0, next);
-  countGlobal(code, maps.globals, 'lost', SLOT, next);
+  countGlobal(code, maps.globals, 'lost').jump(next);
 }
 
-/** At the entry of a call of the task in r9; keeps r0. */
+/** At the entry of a call of the task in r9. */
 export function markEntry(code: EbpfAssembler, btf: Btf, maps: Maps): void {
-  code.mov('r8', 'r0');
   skipUnfiltered(code, btf, 'marked');
   setState(code, maps, IN_CALL, 'marked');
-  code.label('marked').mov('r0', 'r8');
+  code.label('marked');
 }
 
 /**
- * At the end of a call of the task in r9, whose result is in r8 and whose registers are the tracepoint's first argument. What a denied call returns is an error, or
- * its number where it is trapped or kills (syscall_rollback); all else without an entry was served by a supervisor. Goes on at `made`.
+ * At the end of a call of the task in r9, whose struct pt_regs and result are the tracepoint's arguments. What a denied call returns is an error, or its number where
+ * it is trapped or kills (syscall_rollback); all else without an entry was served by a supervisor. Goes on at `made`.
  *
- * @param observed - goes `out` where the process is not observed
- * @param count - counts a denied call, whose number is in r7; keeps r8
+ * @param observed - r8 = the key of the call; goes `out` where the process is not observed
+ * @param count - counts a denied call of the key in r8
  */
 export function emitDenied(code: EbpfAssembler, btf: Btf, maps: Maps, observed: () => void, count: () => void): void {
   skipUnfiltered(code, btf, 'made');
   observed();
   lookUp(code, maps.threads, TID).jumpIf('ne', 'r0', 0, 'known');
   setState(code, maps, 0, 'made');
-  code.jump('made');
   code.label('known').load(32, 'r1', 'r0', 0).store(32, 'r0', 0, 0).jumpIf('eq', 'r1', IN_CALL, 'made');
-  code.load(64, 'r1', 'r6', 0).load(32, 'r7', 'r1', btf.offset('pt_regs', 'orig_ax'));
-  code.jumpIf('sle', 'r8', -1, 'denied').jumpIf('ne', 'r8', 'r7', 'made').label('denied');
+  code.load(64, 'r1', 'r6', 8).jumpIf('sle', 'r1', -1, 'denied');
+  code.load(64, 'r2', 'r6', 0).load(32, 'r2', 'r2', btf.offset('pt_regs', 'orig_ax')).jumpIf('ne', 'r1', 'r2', 'made');
+  code.label('denied');
   count();
 }
 

@@ -8,6 +8,8 @@ export const HELPER = {
   map_lookup_elem: 1,
   map_update_elem: 2,
   map_delete_elem: 3,
+  ktime_get_ns: 5,
+  get_smp_processor_id: 8,
   get_current_pid_tgid: 14,
   probe_read_kernel: 113,
   probe_read_kernel_str: 115,
@@ -40,15 +42,16 @@ export function readKernel(code: EbpfAssembler, slot: number, size: number, base
   code.mov('r1', 'r10').alu('add', 'r1', slot).mov('r2', size).call(HELPER.probe_read_kernel);
 }
 
-/** Adds one to a member of the globals; uses the u32 at `slot` on the stack. Goes on at `next`. */
+/** Adds one to a member of the globals. */
 export function countGlobal(
   code: EbpfAssembler,
   globals: number,
   member: Exclude<keyof typeof GLOBALS, 'size'>,
-  slot: number,
-  next: string,
-): void {
-  code.store(32, 'r10', slot, 0);
-  lookUp(code, globals, slot).jumpIf('eq', 'r0', 0, next);
-  code.mov('r1', 1).atomic('add', 'r0', GLOBALS[member], 'r1');
+): EbpfAssembler {
+  return code.loadValue('r2', globals, GLOBALS[member]).mov('r1', 1).atomic('add', 'r2', 0, 'r1');
+}
+
+/** r9 = the current task: one helper, and what it returns is read directly. */
+export function currentTask(code: EbpfAssembler): EbpfAssembler {
+  return code.call(HELPER.get_current_task_btf).mov('r9', 'r0');
 }

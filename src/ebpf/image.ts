@@ -11,7 +11,6 @@ const STEPS = 48;
 const KEY = -48;
 const POINTER = -56;
 const OTHER = -64;
-const ZERO = -68;
 const STEP = -80;
 
 /**
@@ -22,15 +21,12 @@ export function emitImage(code: EbpfAssembler, btf: Btf, maps: Maps, done: strin
   readKey(code, btf);
   code.mov('r7', 0);
   lookUp(code, maps.images, KEY).jumpIf('eq', 'r0', 0, 'newImage').load(32, 'r7', 'r0', IMAGE.id).jump(done);
-  code.label('newImage').store(32, 'r10', ZERO, 0);
-  lookUp(code, maps.scratch, ZERO).jumpIf('eq', 'r0', 0, done).mov('r9', 'r0');
+  code.label('newImage').loadValue('r9', maps.scratch);
   walk(code, btf);
-  lookUp(code, maps.globals, ZERO).jumpIf('eq', 'r0', 0, done);
-  code.mov('r7', 1).atomic('fetchAdd', 'r0', GLOBALS.images, 'r7').alu('add', 'r7', 1);
+  code.loadValue('r1', maps.globals).mov('r7', 1).atomic('fetchAdd', 'r1', GLOBALS.images, 'r7').alu('add', 'r7', 1);
   code.store(32, 'r9', IMAGE.id, 'r7').store(32, 'r9', IMAGE.length, 'r8').mov('r3', 'r9');
   update(code, maps.images, KEY, ANY).jumpIf('eq', 'r0', 0, done).mov('r7', 0);
-  countGlobal(code, maps.globals, 'lost', ZERO, done);
-  code.jump(done);
+  countGlobal(code, maps.globals, 'lost').jump(done);
 }
 
 /** The key is at KEY; r6 stays. */

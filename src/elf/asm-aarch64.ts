@@ -130,6 +130,9 @@ export class AssemblerA64 {
   neg(target: RegisterA64, source: RegisterA64): this {
     return this.sub(target, isWide(target) ? 'xzr' : 'wzr', source);
   }
+  and(target: RegisterA64, left: RegisterA64, right: RegisterA64): this {
+    return this.#three(0x0a00_0000, target, left, right);
+  }
   /** Unsigned division; by 0 it gives 0. */
   udiv(target: RegisterA64, left: RegisterA64, right: RegisterA64): this {
     return this.#three(0x1ac0_0800, target, left, right);

@@ -5,6 +5,7 @@ import * as format from './format.ts';
 import type { LayoutKind } from './layout.ts';
 import { sealMachine } from './machines.ts';
 import {
+  contentOffset,
   decodePlaces,
   decodeRecords,
   hasPayloadMagic,
@@ -12,8 +13,9 @@ import {
   type PayloadRecord,
   RECORD,
 } from './payload.ts';
-import { type ElfFile, readElf, type Segment } from './read.ts';
+import { type ElfFile, interpreterOf, readElf, type Segment } from './read.ts';
 import { sealWarnings } from './sealable.ts';
+import type { SealStubPlan } from './stubs/seal.ts';
 
 /** What a sealed program holds. */
 export interface Sealed {
@@ -29,6 +31,8 @@ export interface Sealed {
   readonly layout: LayoutKind;
   /** Encoded instructions, 8 bytes each. */
   readonly program: Uint8Array;
+  /** `paths:`, as paths-table.ts encodes them. */
+  readonly paths?: Uint8Array;
   /** False when the entry or the stub is not as Selkie writes it: then nothing says that the program is confined. */
   readonly intact: boolean;
   readonly warnings: readonly string[];
@@ -59,11 +63,13 @@ export function inspectElf(bytes: Uint8Array): Sealed | undefined {
   const content = bytes.subarray(segment.offset, segment.offset + segment.filesz);
   const places = decodePlaces(content);
   const reader = new ByteReader(content);
-  const records = decodeRecords(reader.slice(places.records, places.recordsSize, 'the records of the seal'));
+  const encoded = reader.slice(places.records, places.recordsSize, 'the records of the seal');
+  const records = decodeRecords(encoded);
+  const paths = records.find(({ type }) => type === RECORD.paths)?.content;
   const original = new ByteReader(theRecord(records, RECORD.original));
   const originalEntry = original.u64(8, 'the original entry');
   const layout = new TextDecoder().decode(theRecord(records, RECORD.layout)) as LayoutKind;
-  const tampering = findTampering(elf, segment, content, places, originalEntry);
+  const tampering = findTampering(elf, segment, content, places, encoded, originalEntry);
   const layoutWarning = LAYOUT_WARNINGS[layout];
   return {
     machine: elf.machine,
@@ -74,6 +80,7 @@ export function inspectElf(bytes: Uint8Array): Sealed | undefined {
     originalEntry,
     layout,
     program: reader.slice(places.program, places.count * 8, 'the program of the seal'),
+    ...(paths && { paths }),
     intact: tampering.length === 0,
     warnings: [...tampering, ...(layoutWarning === undefined ? [] : [layoutWarning]), ...sealWarnings(elf)],
     ranges: records.filter((record) => record.type === RECORD.range).map(readRange),
@@ -140,6 +147,7 @@ function findTampering(
   segment: Segment,
   content: Uint8Array,
   places: PayloadPlaces,
+  records: Uint8Array,
   entry: number,
 ): string[] {
   const problems: string[] = [];
@@ -147,16 +155,24 @@ function findTampering(
     problems.push('its entry does not lead to the seal: it starts unconfined');
   if ((segment.flags & format.PF_X) === 0) problems.push('the segment of the seal is not executable');
   const distance = entry - segment.vaddr - places.stub;
-  const wanted = Math.abs(distance) < 0x7fff_0000 ? stubOf(elf, places, distance) : undefined;
+  const wanted = Math.abs(distance) < 0x7fff_0000 ? stubOf(elf, places, records, distance) : undefined;
   if (wanted === undefined || wanted.some((byte, index) => content[places.stub + index] !== byte)) {
     problems.push('the code of the seal is not what this version of Selkie writes');
   }
   return problems;
 }
 
-function stubOf(elf: ElfFile, places: PayloadPlaces, distance: number): Uint8Array | undefined {
+function stubOf(elf: ElfFile, places: PayloadPlaces, records: Uint8Array, distance: number): Uint8Array | undefined {
   const program = places.program - places.stub;
+  const paths = sealPaths(elf, records, places.records - places.stub);
   return Math.abs(program) < 0x7fff_0000
-    ? sealMachine(elf.machine)?.sealStub({ program, count: places.count, entry: distance })
+    ? sealMachine(elf.machine)?.sealStub({ program, count: places.count, entry: distance, ...paths })
     : undefined;
+}
+
+/** What the stub must know of `paths:`. @param records - encoded, and how far they are from the stub */
+export function sealPaths(elf: ElfFile, records: Uint8Array, distance: number): Pick<SealStubPlan, 'paths'> {
+  const content = contentOffset(records, RECORD.paths);
+  if (content === undefined) return {};
+  return { paths: { table: distance + content, hasLoader: interpreterOf(elf) !== undefined } };
 }

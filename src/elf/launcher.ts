@@ -2,18 +2,15 @@
 import { ElfError } from '../base/errors.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import * as format from './format.ts';
-import { decodeRecords, encodeRecords, isRecord, LAUNCHER_FORMS, type LauncherForm, RECORD } from './payload.ts';
+import { decodeRecords, encodeRecords, isRecord, LAUNCHER_FORMS, type LauncherParts, RECORD } from './payload.ts';
 import { type ElfFile, readElf } from './read.ts';
 import type { Digest } from './seal.ts';
 import { ownLauncherAarch64 } from './stubs/own-launcher-aarch64.ts';
 import { ownLauncherX8664 } from './stubs/own-launcher-x86-64.ts';
 
-export interface LauncherPayload {
+export interface LauncherPayload extends LauncherParts {
   /** e_machine. */
   readonly machine: number;
-  readonly form: LauncherForm;
-  /** Encoded instructions that answer the probe call, and notify what only `start:` permits unless the form is `simple`. */
-  readonly program: Uint8Array;
   readonly policyText: string;
 }
 
@@ -24,16 +21,14 @@ export interface Launcher extends LauncherPayload {
 }
 
 const VERSION = 1;
-const MAKERS: ReadonlyMap<number, (program: Uint8Array, form: LauncherForm, notes: Uint8Array) => Uint8Array> = new Map(
-  [
-    [format.EM_X86_64, ownLauncherX8664],
-    [format.EM_AARCH64, ownLauncherAarch64],
-  ],
-);
+const MAKERS: ReadonlyMap<number, (parts: LauncherParts, notes: Uint8Array) => Uint8Array> = new Map([
+  [format.EM_X86_64, ownLauncherX8664],
+  [format.EM_AARCH64, ownLauncherAarch64],
+]);
 
 /** A static executable that confines itself and becomes its arguments. Same inputs, same bytes. @throws ElfError `elf_machine` */
 export function launcherFile(payload: LauncherPayload, sha256: Digest): Uint8Array {
-  const { machine, form, program, policyText } = payload;
+  const { machine, form, program, policyText, paths } = payload;
   const make = MAKERS.get(machine);
   if (make === undefined)
     throw new ElfError('elf_machine', `Cannot make a launcher for ${format.machineName(machine)}`);
@@ -46,8 +41,9 @@ export function launcherFile(payload: LauncherPayload, sha256: Digest): Uint8Arr
     { type: RECORD.launcher, content: head.bytes },
     { type: RECORD.policyDigest, content: sha256(text) },
     { type: RECORD.policyText, content: text },
+    ...(paths ? [{ type: RECORD.paths, content: paths }] : []),
   ]);
-  return make(program, form, notes);
+  return make(payload, notes);
 }
 
 /** What a launcher says of itself, or undefined for another ELF file. @throws ElfError as readElf does, and `elf_damaged` */
@@ -56,8 +52,9 @@ export function inspectLauncher(bytes: Uint8Array): Launcher | undefined {
   const notes = notesOf(elf);
   if (notes === undefined) return undefined;
   const records = decodeRecords(notes);
-  const theRecord = (type: number): Uint8Array =>
-    records.find((record) => record.type === type)?.content ?? new Uint8Array();
+  const find = (type: number): Uint8Array | undefined => records.find((record) => record.type === type)?.content;
+  const theRecord = (type: number): Uint8Array => find(type) ?? new Uint8Array();
+  const paths = find(RECORD.paths);
   const head = new ByteReader(theRecord(RECORD.launcher));
   const form = LAUNCHER_FORMS[head.u32(4, 'the form of the launcher')];
   if (head.u32(0, 'the version of the launcher') !== VERSION || form === undefined)
@@ -66,6 +63,7 @@ export function inspectLauncher(bytes: Uint8Array): Launcher | undefined {
     machine: elf.machine,
     form,
     program: head.bytes.subarray(8),
+    ...(paths && { paths }),
     policyText: new TextDecoder().decode(theRecord(RECORD.policyText)),
     policyDigest: theRecord(RECORD.policyDigest),
   };

@@ -30,6 +30,8 @@ export const RECORD = {
   layout: 5,
   /** Of a launcher: u32 version, u32 form, the program. */
   launcher: 6,
+  /** `paths:`, as paths-table.ts encodes them. */
+  paths: 7,
 } as const;
 
 /** Forms of launchers, by their number in the record. */
@@ -39,6 +41,15 @@ export const LAUNCHER_FORMS = ['simple', 'exec', 'loader'] as const;
  * (`loader`).
  */
 export type LauncherForm = (typeof LAUNCHER_FORMS)[number];
+
+/** What the code of a launcher is made of. */
+export interface LauncherParts {
+  readonly form: LauncherForm;
+  /** Encoded instructions that answer the probe call, and notify what only `start:` permits unless the form is `simple`. */
+  readonly program: Uint8Array;
+  /** `paths:`, as paths-table.ts encodes them; absent: no Landlock. */
+  readonly paths?: Uint8Array;
+}
 
 export interface PayloadRecord {
   readonly type: number;
@@ -101,6 +112,17 @@ export function encodeRecords(records: readonly PayloadRecord[]): Uint8Array {
     offset += head + alignUp(content.length, 4);
   }
   return writer.bytes;
+}
+
+/** Where the content of a record begins in encoded bytes; undefined where there is none of this type. @throws ElfError `elf_damaged` */
+export function contentOffset(bytes: Uint8Array, type: number): number | undefined {
+  const head = 12 + OWNER.length;
+  let offset = 0;
+  for (const record of decodeRecords(bytes)) {
+    if (record.type === type) return offset + head;
+    offset += head + alignUp(record.content.length, 4);
+  }
+  return undefined;
 }
 
 /** The records of encoded bytes. @throws ElfError `elf_damaged`. */

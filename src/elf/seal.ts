@@ -3,7 +3,7 @@ import { ElfError } from '../base/errors.ts';
 import { BPF_MAXINSNS } from '../facts/seccomp.ts';
 import { alignUp, ByteWriter } from './bytes.ts';
 import * as format from './format.ts';
-import { hasSeal } from './inspect.ts';
+import { hasSeal, sealPaths } from './inspect.ts';
 import { chooseLayout, type Layout, type LayoutKind, newTable } from './layout.ts';
 import { type Machine, sealMachine } from './machines.ts';
 import { encodePlaces, encodeRecords, PAYLOAD_HEADER_SIZE, type PayloadRecord, RECORD } from './payload.ts';
@@ -22,6 +22,8 @@ export type Digest = (bytes: Uint8Array) => Uint8Array;
 export interface SealPayload {
   /** Encoded instructions (8 bytes each) that answer the probe call: compiled with `probe`. */
   readonly program: Uint8Array;
+  /** `paths:`, as paths-table.ts encodes them; absent: no Landlock. */
+  readonly paths?: Uint8Array;
   /** The policy as people read it; `inspect` shows it. */
   readonly policyText: string;
   readonly sha256: Digest;
@@ -141,7 +143,7 @@ interface Plan {
 
 function edit(elf: ElfFile, layout: Layout, payload: SealPayload): Pick<SealPlan, 'edits' | 'size'> {
   const records = encodeRecords(recordsFor(elf, layout, payload));
-  const plan = makePlan(elf, layout, payload.program.length, records.length);
+  const plan = makePlan(elf, layout, payload, records);
   const moved =
     layout.kind === 'moved' ? { offset: plan.offset + plan.table, vaddr: plan.vaddr + plan.table } : undefined;
   const table = newTable(elf, layout, { ...plan, page: machineOf(elf).page }, moved);
@@ -170,20 +172,26 @@ function segmentBytes(elf: ElfFile, plan: Plan, payload: SealPayload, records: U
   const count = payload.program.length / 8;
   const bytes = new Uint8Array(size);
   bytes.set(encodePlaces({ size, stub, program, count, records: recordsAt, recordsSize: records.length }));
-  const code = machineOf(elf).sealStub({ program: program - stub, count, entry: elf.entry - plan.vaddr - stub });
+  const paths = sealPaths(elf, records, recordsAt - stub);
+  const code = machineOf(elf).sealStub({
+    program: program - stub,
+    count,
+    entry: elf.entry - plan.vaddr - stub,
+    ...paths,
+  });
   bytes.set(code, stub);
   bytes.set(payload.program, program);
   bytes.set(records, recordsAt);
   return bytes;
 }
 
-function makePlan(elf: ElfFile, layout: Layout, programSize: number, recordsSize: number): Plan {
+function makePlan(elf: ElfFile, layout: Layout, payload: SealPayload, encoded: Uint8Array): Plan {
   const { sealStub, page } = machineOf(elf);
-  const stubSize = sealStub({ program: 0, count: 1, entry: 0 }).length;
+  const stubSize = sealStub({ program: 0, count: 1, entry: 0, ...sealPaths(elf, encoded, 0) }).length;
   const stub = alignUp(PAYLOAD_HEADER_SIZE, 16);
   const program = alignUp(stub + stubSize, 8);
-  const records = program + programSize;
-  const table = alignUp(records + recordsSize, 8);
+  const records = program + payload.program.length;
+  const table = alignUp(records + encoded.length, 8);
   const tableSize = layout.kind === 'moved' ? (elf.segments.length + 1) * format.PHDR_SIZE : 0;
   const offset = alignUp(elf.bytes.length, PAGE);
   // Kernels before 5.18 take AT_PHDR from the first PT_LOAD's distance between address and file, so a moved table keeps that.
@@ -215,6 +223,7 @@ function recordsFor(elf: ElfFile, layout: Layout, payload: SealPayload): Payload
     { type: RECORD.layout, content: new TextEncoder().encode(layout.kind) },
     { type: RECORD.policyDigest, content: payload.sha256(text) },
     { type: RECORD.policyText, content: text },
+    ...(payload.paths ? [{ type: RECORD.paths, content: payload.paths }] : []),
     rangeRecord(elf, 0, format.EHDR_SIZE),
     ...(layout.kind === 'moved' ? [] : [rangeRecord(elf, elf.phoff, tableSize)]),
   ];

@@ -74,3 +74,40 @@ function writeSegment(writer: ByteWriter, at: number, type: number, flags: numbe
   writer.u64(at + PHDR.memsz, size);
   writer.u64(at + PHDR.align, type === format.PT_LOAD ? BOUNDARY : 4);
 }
+
+/** What both assemblers emit data by. */
+interface DataAssembler {
+  label(name: string): this;
+  text(text: string): this;
+  data(bytes: Uint8Array): this;
+  u64(value: bigint): this;
+  align(boundary: number): this;
+}
+
+/** The command that a generated program executes. */
+export interface Target {
+  /** The file: absolute or relative to the working directory; PATH is not searched. */
+  readonly path: string;
+  readonly argv: readonly string[];
+}
+
+/** Data labels `path`, `argv`, and `shell`, `shellArgv`: what execvp(3) runs where the kernel says ENOEXEC. */
+export function emitTarget(code: DataAssembler, target: Target, addressOf: AddressOf): void {
+  code.label('path').text(`${target.path}\0`).label('shell').text('/bin/sh\0');
+  for (const [index, word] of target.argv.entries()) code.label(`word${index}`).text(`${word}\0`);
+  code.align(8).label('argv');
+  for (const index of target.argv.keys()) code.u64(addressOf(`word${index}`));
+  code.u64(0n).label('shellArgv').u64(addressOf('shell')).u64(addressOf('path'));
+  for (const index of target.argv.slice(1).keys()) code.u64(addressOf(`word${index + 1}`));
+  code.u64(0n);
+}
+
+/** Data label `fprog` (or another): struct sock_fprog, u16 count | 6 bytes | pointer; and the program. */
+export function emitProgram(code: DataAssembler, program: Uint8Array, addressOf: AddressOf, label = 'fprog'): void {
+  code
+    .align(8)
+    .label(label)
+    .u64(BigInt(program.length / 8))
+    .u64(addressOf(`${label}Program`));
+  code.label(`${label}Program`).data(program);
+}

@@ -2,6 +2,7 @@ import { PolicyError } from '../base/errors.ts';
 import { encodeProgram } from '../bpf/codec.ts';
 import { compile, compileOnNotice } from '../compile/compile.ts';
 import type { ArchName } from '../facts/arches.ts';
+import { requireX8664 } from '../kernel/libc.ts';
 import { exitCodeOf, type Supervised, superviseCommand } from '../observe/session.ts';
 import { policy as newPolicy } from '../policy/builder.ts';
 import type { Policy, Rule } from '../policy/model.ts';
@@ -50,6 +51,7 @@ const SIGSYS_EXIT = 159;
  * @throws {PolicyError | ProgramError} the policy cannot be compiled, or is for other ABIs; `superviseCommand` says the rest
  */
 export async function explainCommand(options: ExplainOptions): Promise<Explained> {
+  requireX8664('explain denials', 'record the command, and see what its policy lacks');
   const { policy = newPolicy({ default: 'allow', arches: [TARGET, 'i386', 'x32'] }).build(), command } = options;
   const arches = policy.arches ?? [TARGET];
   if (!arches.includes(TARGET)) {

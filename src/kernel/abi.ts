@@ -1,46 +1,59 @@
-/** Numbers of the kernel's interface on x86-64: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/linux. */
+import { NUMBERS_AARCH64 } from '../facts/tables/z-numbers-aarch64.ts';
+import { NUMBERS_X86_64 } from '../facts/tables/z-numbers-x86-64.ts';
 
-/** System calls that this folder makes itself. */
-export const NR = {
-  write: 1,
-  open: 2,
-  close: 3,
-  poll: 7,
-  mmap: 9,
-  munmap: 11,
-  rt_sigaction: 13,
-  ioctl: 16,
-  pread64: 17,
-  pwrite64: 18,
-  getpid: 39,
-  recvmsg: 47,
-  socketpair: 53,
-  execve: 59,
-  wait4: 61,
-  kill: 62,
-  fcntl: 72,
-  ptrace: 101,
-  setresuid: 117,
-  getpgid: 121,
-  prctl: 157,
-  exit_group: 231,
-  tgkill: 234,
-  unshare: 272,
-  eventfd2: 290,
-  pipe2: 293,
-  perf_event_open: 298,
-  process_vm_readv: 310,
-  seccomp: 317,
-  memfd_create: 319,
-  bpf: 321,
-  execveat: 322,
-  pidfd_send_signal: 424,
-  io_uring_setup: 425,
-  io_uring_enter: 426,
-  pidfd_open: 434,
-  pidfd_getfd: 438,
-  landlock_create_ruleset: 444,
-} as const;
+/** Numbers of the kernel's interface on this machine: include/uapi/linux, and the numbers of calls from two tables alone, as commands wait for this file. */
+
+const NUMBERS = process.arch === 'arm64' ? NUMBERS_AARCH64 : NUMBERS_X86_64;
+const number = (name: string): number => NUMBERS[name] as number;
+
+const NAMES = [
+  'bpf',
+  'close',
+  'eventfd2',
+  'execve',
+  'execveat',
+  'exit_group',
+  'fcntl',
+  'fgetxattr',
+  'flistxattr',
+  'fsetxattr',
+  'getpgid',
+  'getpid',
+  'io_uring_enter',
+  'io_uring_setup',
+  'ioctl',
+  'kill',
+  'landlock_create_ruleset',
+  'memfd_create',
+  'mmap',
+  'munmap',
+  'openat',
+  'perf_event_open',
+  'pidfd_getfd',
+  'pidfd_open',
+  'pidfd_send_signal',
+  'pipe2',
+  'prctl',
+  'pread64',
+  'process_vm_readv',
+  'ptrace',
+  'pwrite64',
+  'recvmsg',
+  'rt_sigaction',
+  'seccomp',
+  'setresuid',
+  'socketpair',
+  'tgkill',
+  'unshare',
+  'wait4',
+  'write',
+] as const;
+
+/** System calls that this folder makes itself; `poll` is what libc's poll(3) calls, which is ppoll(2) on AArch64. */
+export const NR: { readonly [K in (typeof NAMES)[number] | 'poll']: number } = {
+  ...(Object.fromEntries(NAMES.map((name) => [name, number(name)])) as Record<(typeof NAMES)[number], number>),
+  poll: NUMBERS.poll ?? number('ppoll'),
+};
 
 /** include/uapi/linux/prctl.h */
 export const PR_SET_NO_NEW_PRIVS = 38;

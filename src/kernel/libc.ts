@@ -4,7 +4,7 @@ import { SyscallError, UnsupportedError } from '../base/errors.ts';
 
 /**
  * The only file that loads koffi. Everything goes through libc's `syscall`, so that glibc and musl behave alike; posix_spawn and
- * `environ` are the two exceptions. Struct layouts of this folder are those of x86-64 (little-endian, 64-bit).
+ * `environ` are the two exceptions. Struct layouts of this folder are those of x86-64 and AArch64 alike (little-endian, 64-bit).
  */
 
 type Koffi = typeof import('koffi');
@@ -27,24 +27,43 @@ interface Libc {
 
 let loaded: Libc | undefined;
 
-/** Whether this is a machine on which Selkie can talk to the kernel: Linux on x86-64. */
-export function isSupportedMachine(): boolean {
-  return process.platform === 'linux' && process.arch === 'x64';
+/** Koffi's packages of machines, by `process.arch`. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  x64: '@koromix/koffi-linux-x64',
+  arm64: '@koromix/koffi-linux-arm64',
+};
+
+/** What this machine is not, for messages; undefined on one on which Selkie can talk to the kernel: Linux on x86-64 or AArch64. */
+export function unsupportedMachine(): string | undefined {
+  if (process.platform === 'linux' && Object.hasOwn(PACKAGES, process.arch)) return undefined;
+  return `found ${process.platform} on ${process.arch}, wanted linux on x64 or arm64`;
+}
+
+/**
+ * For what is written for the registers and instructions of one machine.
+ *
+ * @param purpose - reads after "Cannot"
+ * @throws {UnsupportedError} on AArch64
+ */
+export function requireX8664(purpose: string, instead = 'do it on such a machine'): void {
+  if (process.arch === 'arm64')
+    throw new UnsupportedError('x86-64', `Cannot ${purpose} on AArch64: only on x86-64 for now: ${instead}`);
 }
 
 /**
  * Loads koffi once (about 20 ms), on the first call that needs the kernel.
  *
- * @throws {UnsupportedError} on another system or CPU
+ * @throws {UnsupportedError} on another system or CPU, or where npm left out koffi's package of this one
  */
 export function libc(): Libc {
   if (loaded !== undefined) return loaded;
-  if (!isSupportedMachine())
+  const problem = unsupportedMachine();
+  if (problem !== undefined)
     throw new UnsupportedError(
       'system calls',
-      `Cannot talk to the kernel: found ${process.platform} on ${process.arch}, wanted linux on x64: run Selkie there, or in a Linux container`,
+      `Cannot talk to the kernel: ${problem}: run Selkie there, or in a Linux container`,
     );
-  const koffi = createRequire(import.meta.url)('@koromix/koffi-linux-x64') as Koffi;
+  const koffi = loadKoffi(PACKAGES[process.arch] as string);
   const library = koffi.load(null);
   const pointer = 'void *';
   // Safe because: every argument is a machine word or the address of a typed array that koffi keeps alive for the call.
@@ -60,13 +79,27 @@ export function libc(): Libc {
   return loaded;
 }
 
+function loadKoffi(name: string): Koffi {
+  try {
+    return createRequire(import.meta.url)(name) as Koffi;
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new UnsupportedError(
+      'system calls',
+      `Cannot talk to the kernel: the package ${name} cannot be loaded (${message.split('\n')[0]}): npm install ${name}`,
+      undefined,
+      { cause },
+    );
+  }
+}
+
 /** errno of the call just made on this thread; read it before anything else runs. */
 export function lastErrno(): number {
   return libc().koffi.errno();
 }
 
 /** The address of memory of ours. Valid while `memory` is referenced: keep it in a variable until the call is over. */
-export function addressOf(memory: Uint8Array): bigint {
+export function addressOf(memory: Uint8Array | Uint32Array): bigint {
   return libc().koffi.address(memory);
 }
 

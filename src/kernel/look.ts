@@ -33,7 +33,7 @@ const SEEN_SIZE = 16;
  */
 export async function lookIntoChild(files: TrialFiles, filter: Uint8Array): Promise<View> {
   const sleeper = files.add('sleeper', sleeperElf());
-  const launcher = files.add('launcher', ownLauncherX8664(filter, 'simple'));
+  const launcher = files.add('launcher', ownLauncherX8664({ program: filter, form: 'simple' }));
   const filtersRefused = await withChild([launcher, sleeper], refusalOfFilters, 'it could not be started');
   return { ...(await withChild([sleeper], look, NOTHING_SEEN)), filtersRefused };
 }

@@ -1,7 +1,7 @@
 import { type Probe, type ProbeStep, proberElf } from '../elf/stubs/prober-x86-64.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
 import * as abi from './abi.ts';
-import { isSupportedMachine } from './libc.ts';
+import { unsupportedMachine } from './libc.ts';
 import { type Answers, type ProbeAnswer, readAnswers, refusalOf } from './prober.ts';
 import { TrialFiles } from './trial-files.ts';
 
@@ -35,7 +35,9 @@ const SLEEP_NS = 20_000_000n;
  * @returns one timing a call, or why nothing could be measured
  */
 export function timeCalls(filters: readonly Uint8Array[], calls: readonly TimedCall[]): readonly Timing[] | string {
-  if (!isSupportedMachine()) return `found ${process.platform} on ${process.arch}, wanted linux on x64`;
+  const problem =
+    unsupportedMachine() ?? (process.arch === 'arm64' ? 'found linux on arm64, wanted linux on x64' : undefined);
+  if (problem !== undefined) return problem;
   const files = TrialFiles.open(proberElf([]));
   if (!files) return 'no program of ours can be started here';
   try {

@@ -1,9 +1,10 @@
-import { closeSync, openSync, readFileSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, openSync, readlinkSync, readSync } from 'node:fs';
 import { NR } from './abi.ts';
 import { addressOf, mustSyscall, trySyscall } from './libc.ts';
 
 /** Other processes: pidfds, memory and /proc. A `pid` may also be a thread's id: /proc has every thread under its own. */
 
+const AT_FDCWD = -100;
 const O_RDWR = 2;
 const O_CLOEXEC = 0o2000000;
 
@@ -46,7 +47,7 @@ export class ProcessMemory {
   /** @returns undefined where it cannot be opened: the process has gone, or we may not trace it */
   static open(pid: number): ProcessMemory | undefined {
     const path = Buffer.from(`/proc/${pid}/mem\0`);
-    const fd = trySyscall(NR.open, path, O_RDWR | O_CLOEXEC);
+    const fd = trySyscall(NR.openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC);
     return fd < 0 ? undefined : new ProcessMemory(fd);
   }
 
@@ -178,24 +179,37 @@ export interface ProcessStatus {
   readonly caught: bigint;
 }
 
+/** In the order of fs/proc/array.c. */
+const STATUS = /^Tgid:\t(\d+)$[\s\S]*^PPid:\t(\d+)$[\s\S]*^SigBlk:\t(\w+)\nSigIgn:\t(\w+)\nSigCgt:\t(\w+)$/m;
+
 /** Reads /proc/PID/status; undefined where the process has gone. */
 export function processStatus(pid: number | 'self'): ProcessStatus | undefined {
-  const text = readProc(pid, 'status')?.toString('latin1');
-  if (text === undefined) return undefined;
-  const field = (name: string) => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(text)?.[1] ?? '0';
-  return {
-    tgid: Number(field('Tgid')),
-    ppid: Number(field('PPid')),
-    ignored: BigInt(`0x${field('SigIgn')}`),
-    blocked: BigInt(`0x${field('SigBlk')}`),
-    caught: BigInt(`0x${field('SigCgt')}`),
-  };
+  const [, tgid, ppid, ...masks] = STATUS.exec(readProc(pid, 'status')?.toString('latin1') ?? '') ?? [];
+  if (tgid === undefined) return undefined;
+  const [blocked = 0n, ignored = 0n, caught = 0n] = masks.map((mask) => BigInt(`0x${mask}`));
+  return { tgid: Number(tgid), ppid: Number(ppid), ignored, blocked, caught };
 }
 
+/**
+ * Where files of /proc are read. A recorder reads some for each process and seldom collects garbage: readFileSync would make a buffer of 64 KiB
+ * for each, or with an encoding objects that outlive a scavenge.
+ */
+let contents = Buffer.allocUnsafeSlow(1 << 14);
+
+/** A file of a process, valid until the next call. */
 function readProc(pid: number | 'self', file: string): Buffer | undefined {
+  let fd: number | undefined;
   try {
-    return readFileSync(`/proc/${pid}/${file}`);
+    fd = openSync(`/proc/${pid}/${file}`, 'r');
+    let length = 0;
+    for (let read = -1; read !== 0; length += read) {
+      if (length === contents.length) contents = Buffer.concat([contents], 2 * length);
+      read = readSync(fd, contents, length, contents.length - length, null);
+    }
+    return contents.subarray(0, length);
   } catch {
     return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }

@@ -1,11 +1,7 @@
+import { NR } from './abi.ts';
 import { trySyscall } from './libc.ts';
 
 /** Extended attributes of open files: xattr(7). Node has no interface to them. */
-
-// x86-64: arch/x86/entry/syscalls/syscall_64.tbl.
-const NR_FSETXATTR = 190;
-const NR_FGETXATTR = 193;
-const NR_FLISTXATTR = 196;
 
 /** XATTR_LIST_MAX and XATTR_SIZE_MAX of include/uapi/linux/limits.h. */
 const MAX_BYTES = 65536;
@@ -28,7 +24,7 @@ export function copyExtendedAttributes(from: number, to: number): string[] {
 function attributeNames(fd: number): string[] {
   // Safe because: `list` is ours, as long as stated, and referenced until the call is over.
   const list = new Uint8Array(MAX_BYTES);
-  const size = trySyscall(NR_FLISTXATTR, fd, list, list.length);
+  const size = trySyscall(NR.flistxattr, fd, list, list.length);
   if (size <= 0) return [];
   return new TextDecoder()
     .decode(list.subarray(0, size))
@@ -39,6 +35,6 @@ function attributeNames(fd: number): string[] {
 function copyOne(name: string, from: number, to: number): boolean {
   const nameBytes = new TextEncoder().encode(`${name}\0`);
   const value = new Uint8Array(MAX_BYTES);
-  const size = trySyscall(NR_FGETXATTR, from, nameBytes, value, value.length);
-  return size >= 0 && trySyscall(NR_FSETXATTR, to, nameBytes, value, size, 0) === 0;
+  const size = trySyscall(NR.fgetxattr, from, nameBytes, value, value.length);
+  return size >= 0 && trySyscall(NR.fsetxattr, to, nameBytes, value, size, 0) === 0;
 }

@@ -1,3 +1,4 @@
+import { requireX8664 } from '../kernel/libc.ts';
 import { type Supervised, superviseCommand } from '../observe/session.ts';
 import { installationFilter } from './filter.ts';
 import type { SeenInstallation, Treatment } from './server.ts';
@@ -26,6 +27,7 @@ export interface Collected extends Omit<Supervised<unknown>, 'observed'> {
  * @throws as superviseCommand
  */
 export async function collectInstallations(options: CollectOptions): Promise<Collected> {
+  requireX8664('see the filters that a command installs', 'as root, read those of its process: selkie lift pid:N');
   const { onInstallation, treatment = 'permit' } = options;
   const { observed, ...rest } = await superviseCommand<readonly SeenInstallation[], SeenInstallation>({
     command: options.command,

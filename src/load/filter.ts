@@ -9,11 +9,11 @@ import { inspectElf, isElf } from '../elf/seal.ts';
 import type { ArchName } from '../facts/arches.ts';
 import type { ProfileOptions } from '../formats/oci/select.ts';
 import { filtersOf } from '../kernel/filters.ts';
+import { NATIVE_ARCH } from '../kernel/native.ts';
 import { executableHeader } from '../kernel/process.ts';
 import { taskStatus, threadsOf } from '../kernel/task-status.ts';
 import type { Policy } from '../policy/model.ts';
 import { parsePolicy } from '../policy/parse.ts';
-import { nativeArch } from './native.ts';
 import { fromProfile } from './profile.ts';
 import { readSource, sourceName } from './source.ts';
 
@@ -84,7 +84,7 @@ export function loadFilter(source: string): LoadedFilter {
 }
 
 function compiled(policy: Policy): { stack: readonly Program[]; arch: ArchName; notes: readonly string[] } {
-  const arches = policy.arches ?? [nativeArch()];
+  const arches = policy.arches ?? [NATIVE_ARCH];
   const { program, notes } = compilePolicy(policy, { arches });
   const said = policy.arches ? notes : [`no arches in the policy: compiled for ${arches[0]}`, ...notes];
   return { stack: [program], arch: arches[0] as ArchName, notes: said };
@@ -93,7 +93,7 @@ function compiled(policy: Policy): { stack: readonly Program[]; arch: ArchName; 
 function fromProgram(bytes: Uint8Array): LoadedFilter {
   const program = decodeProgram(bytes);
   checkProgram(program);
-  return { kind: 'program', stack: [program], arch: nativeArch(), notes: [] };
+  return { kind: 'program', stack: [program], arch: NATIVE_ARCH, notes: [] };
 }
 
 function fromSealed(bytes: Uint8Array, source: string): LoadedFilter {
@@ -135,6 +135,6 @@ const ELFCLASS32 = 1;
 /** The ABI that its executable is made for. */
 function processArch(pid: number): ArchName {
   const header = executableHeader(pid);
-  if (header?.[4] !== ELFCLASS32) return nativeArch();
+  if (header?.[4] !== ELFCLASS32) return NATIVE_ARCH;
   return header[18] === EM_386 ? 'i386' : 'x32';
 }

@@ -2,7 +2,7 @@ import { release } from 'node:os';
 import { DOCKER_CAPS } from '../formats/oci/names.ts';
 import { isProfile, type ProfileReading, readProfileText } from '../formats/oci/read.ts';
 import type { ProfileOptions } from '../formats/oci/select.ts';
-import { nativeArch } from './native.ts';
+import { NATIVE_ARCH } from '../kernel/native.ts';
 
 /**
  * The policy of a seccomp profile (OCI, Docker, containers-common); `undefined` for any other text. What is not chosen: this machine's
@@ -16,5 +16,5 @@ export function fromProfile(
   chosen: Partial<ProfileOptions> = {},
 ): ProfileReading | undefined {
   if (!isProfile(text)) return undefined;
-  return readProfileText(text, { arch: nativeArch(), caps: DOCKER_CAPS, kernel: release(), ...chosen, file });
+  return readProfileText(text, { arch: NATIVE_ARCH, caps: DOCKER_CAPS, kernel: release(), ...chosen, file });
 }

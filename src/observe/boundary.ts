@@ -1,30 +1,19 @@
-import type { ArchName } from '../facts/arches.ts';
+import { ARCHES, type ArchName } from '../facts/arches.ts';
+import { syscallNumber } from '../facts/syscalls.ts';
+import { NATIVE_ARCH } from '../kernel/native.ts';
 import { AT_BASE, AT_ENTRY, auxiliaryVector, findMapping, ProcessMemory } from '../kernel/process.ts';
+import { MARK, MARK_NR } from './entry-mark.ts';
 
 /**
  * Where `start` ends and the program begins, in the first image of a recording.
  *
  * A static program begins with its first call. In a dynamic one ld.so runs first, and what it calls is start. Its end is found without
- * ptrace: while the process waits in ld.so's first call, its entry point is overwritten by code that makes a call of our own,
- *
- *     entry: mov eax, MARK_NR             cave: syscall
- *            lea r10, [entry]                   jmp r10
- *            movabs r11, cave
- *            jmp r11
- *
- * which is notified to us; then the bytes are put back and the program goes to its entry as if nothing had been. The cave is ld.so's own
- * first instructions, which have run and never run again. rax, rcx, r10, r11 are free at a program's entry (System V ABI, 3.4.1).
+ * ptrace: while the process waits in ld.so's first call, its entry point is overwritten by code that makes a call of our own (entry-mark.ts), which is
+ * notified to us; then the bytes are put back and the program goes to its entry as if nothing had been.
  */
 
 /** How the boundary was found: no ld.so to pass, our mark at the entry, or by the instruction pointer of calls. */
 export type BoundaryKind = 'exec' | 'entry' | 'ip';
-
-/** The number of our own call: one that no kernel has. */
-export const MARK_NR = 0x5e1c1e;
-const ENTRY_SIZE = 25;
-const CAVE_SIZE = 5;
-const CAVE_CODE = Uint8Array.of(0x0f, 0x05, 0x41, 0xff, 0xe2);
-const CAVE_RETURN = 2n;
 
 /** A call as the boundary sees it. */
 export interface CallPlace {
@@ -43,57 +32,22 @@ export interface Boundary {
 }
 
 /**
- * The first call of ld.so on x86_64, in glibc (brk) and musl (arch_prctl, set_tid_address): where some calls are not notified, these must be, so
- * that the mark is planted before the entry is passed.
+ * The first call of ld.so, in glibc (brk) and musl (arch_prctl, set_tid_address): where some calls are not notified, these must be, so that the mark is planted
+ * before the entry is passed.
  */
-export const FIRST_CALLS: ReadonlySet<number> = new Set([12, 158, 218]);
+export const FIRST_CALLS: ReadonlySet<number | undefined> = new Set(
+  ['brk', 'arch_prctl', 'set_tid_address'].map((name) => syscallNumber(NATIVE_ARCH, name)),
+);
 
 /** Chooses the best boundary for an image, at its first notified call; `seesAll`: every call is notified. */
 export function findBoundary(call: CallPlace, arch: ArchName, seesAll: boolean): Boundary {
-  const aux = auxiliaryVector(call.tid, arch === 'x86_64' ? 64 : 32);
+  const aux = auxiliaryVector(call.tid, ARCHES[arch].bits);
   const base = aux?.get(AT_BASE) ?? 0n;
   // Static, or a process we may not look into.
   if (aux === undefined || base === 0n) return ALL_PROGRAM;
   const isEarly = seesAll || FIRST_CALLS.has(call.nr);
-  const mark = arch === 'x86_64' && isEarly ? plantMark(call.tid, aux.get(AT_ENTRY) ?? 0n, base) : undefined;
-  return mark ?? byInstructionPointer(call.tid, base);
-}
-
-/** The code at the entry; see the picture above. */
-function entryCode(cave: bigint): Uint8Array {
-  const code = Uint8Array.of(
-    0xb8,
-    0,
-    0,
-    0,
-    0,
-    0x4c,
-    0x8d,
-    0x15,
-    0,
-    0,
-    0,
-    0,
-    0x49,
-    0xbb,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0x41,
-    0xff,
-    0xe3,
-  );
-  const view = new DataView(code.buffer);
-  view.setUint32(1, MARK_NR, true);
-  // lea ends 12 bytes behind the entry.
-  view.setInt32(8, -12, true);
-  view.setBigUint64(14, cave, true);
-  return code;
+  const mark = arch === NATIVE_ARCH && isEarly ? plantMark(call.tid, aux.get(AT_ENTRY) ?? 0n, base) : undefined;
+  return mark ?? byInstructionPointer(call.tid, base, arch);
 }
 
 /** Address of ld.so's first instruction, by its ELF header in memory; undefined where there is no 64-bit one. */
@@ -107,12 +61,15 @@ function plantMark(pid: number, entry: bigint, base: bigint): Boundary | undefin
   const memory = ProcessMemory.open(pid);
   if (memory === undefined) return undefined;
   try {
-    const cave = interpreterEntry(memory, base);
-    const savedEntry = memory.read(entry, ENTRY_SIZE);
-    const savedCave = cave === undefined ? undefined : memory.read(cave, CAVE_SIZE);
-    if (cave === undefined || savedEntry === undefined || savedCave === undefined) return undefined;
-    if (!memory.write(cave, CAVE_CODE)) return undefined;
-    if (!memory.write(entry, entryCode(cave))) return undefined;
+    const loader = interpreterEntry(memory, base);
+    const first = loader === undefined ? undefined : memory.read(loader, 4);
+    if (loader === undefined || first === undefined) return undefined;
+    const cave = loader + MARK.caveOffset(first);
+    const savedEntry = memory.read(entry, MARK.entrySize);
+    const savedCave = memory.read(cave, MARK.cave.length);
+    if (savedEntry === undefined || savedCave === undefined) return undefined;
+    if (!memory.write(cave, MARK.cave)) return undefined;
+    if (!memory.write(entry, MARK.entry(loader))) return undefined;
     return new EntryMark(entry, cave, savedEntry, savedCave);
   } finally {
     memory.close();
@@ -142,7 +99,7 @@ class EntryMark implements Boundary {
 
   see(call: CallPlace): 'start' | 'program' | 'mark' {
     // A child that a library's constructor forked carries the mark too, and passes it on its own.
-    if (call.nr === MARK_NR && call.ip === this.#cave + CAVE_RETURN) {
+    if (call.nr === MARK_NR && call.ip === this.#cave + MARK.caveReturn) {
       restore(call.tid, this.#entry, this.#savedEntry);
       this.#passing.add(call.tid);
       this.#phase = 'program';
@@ -160,9 +117,9 @@ function restore(pid: number, address: bigint, bytes: Uint8Array): void {
 }
 
 /** glibc calls it from __libc_early_init, in libc.so, before ld.so is done. */
-const PRLIMIT64_X86_64 = 302;
-/** The same for i386: ugetrlimit. */
-const UGETRLIMIT_I386 = 191;
+function earlyCall(arch: ArchName): number | undefined {
+  return syscallNumber(arch, ARCHES[arch].bits === 64 ? 'prlimit64' : 'ugetrlimit');
+}
 
 /** Nothing to pass, or nothing to tell it by: then rather too much is the program's than too little. */
 const ALL_PROGRAM: Boundary = { kind: 'exec', isPassing: false, see: () => 'program' };
@@ -171,14 +128,15 @@ const ALL_PROGRAM: Boundary = { kind: 'exec', isPassing: false, see: () => 'prog
  * Start ends with the first call from outside ld.so, but for the first of the kind that libc's early initialisation makes one of. An i386 program calls through the
  * vdso, its ld.so does not (glibc, sysdeps/unix/sysv/linux/i386/sysdep.h). musl's ld.so is its libc: there is no outside.
  */
-function byInstructionPointer(pid: number, base: bigint): Boundary {
+function byInstructionPointer(pid: number, base: bigint, arch: ArchName): Boundary {
+  const early = earlyCall(arch);
   const interpreter = findMapping(pid, base)?.name;
   if (interpreter === undefined || /musl/.test(interpreter)) return ALL_PROGRAM;
   let phase: 'start' | 'program' = 'start';
   let isEarly = true;
   const see = (call: CallPlace): 'start' | 'program' => {
     if (phase === 'program') return phase;
-    if (isEarly && (call.nr === PRLIMIT64_X86_64 || call.nr === UGETRLIMIT_I386)) {
+    if (isEarly && call.nr === early) {
       isEarly = false;
       return phase;
     }

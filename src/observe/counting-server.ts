@@ -5,6 +5,7 @@ import {
   NOTIF_OFFSET_NR,
   NOTIF_OFFSET_PID,
 } from '../kernel/abi.ts';
+import { NATIVE_ARCH } from '../kernel/native.ts';
 import type { Listener } from '../kernel/notify.ts';
 import { abiOf, callKey } from './abi.ts';
 import type { SelectorsByKey } from './arguments.ts';
@@ -17,8 +18,6 @@ import { Readiness } from './readiness.ts';
 import type { ReadyOptions } from './ready.ts';
 import type { CallServer } from './receive.ts';
 import { Tally } from './tally.ts';
-
-const ENOSYS = 38;
 
 interface Counting {
   /** What begins the service. */
@@ -70,10 +69,11 @@ export class CountingServer implements CallServer<Observed> {
     const token = call.getUint32(NOTIF_OFFSET_ARCH, true);
     const argument = (index: number) => call.getBigUint64(NOTIF_OFFSET_ARGS + 8 * index, true);
     const isLast = this.#readiness.see({ tid, nr, token, argument });
-    if (mayInstall(callKey(abiOf(token, nr) ?? 'x86_64', nr))) this.#installers.see(tid, notifiedData(call).data);
+    if (mayInstall(callKey(abiOf(token, nr) ?? NATIVE_ARCH, nr))) this.#installers.see(tid, notifiedData(call).data);
     const ip = () => call.getBigUint64(NOTIF_OFFSET_IP, true);
     if (this.#tally.add(tid, nr, token, ip, argument)) this.#listener?.continue(call);
-    else this.#listener?.answer(0n, ENOSYS, call);
+    // The mark: on AArch64 the register of its result is that of its first argument, which the program's entry needs.
+    else this.#listener?.answer(argument(0), 0, call);
     if (isLast) this.#readiness.begin();
   }
 

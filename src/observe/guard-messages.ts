@@ -1,4 +1,4 @@
-import { GUARD_LISTENER, GUARD_REFUSED, GUARD_SIGNAL, GUARD_STATUS, GUARD_TRACEE } from '../elf/stubs/guard-x86-64.ts';
+import { GUARD_LISTENER, GUARD_REFUSED, GUARD_SIGNAL, GUARD_STATUS, GUARD_TRACEE } from '../elf/stubs/guard-state.ts';
 import { receiveMessage } from '../kernel/spawn.ts';
 import type { ReceiveMessage } from './protocol.ts';
 

@@ -3,6 +3,7 @@ import { checkProgram } from '../bpf/check.ts';
 import { decodeProgram, encodeProgram, INSTRUCTION_SIZE } from '../bpf/codec.ts';
 import type { Instruction, Program } from '../bpf/instruction.ts';
 import { BPF_K, BPF_RET } from '../bpf/opcode.ts';
+import { ARCHES } from '../facts/arches.ts';
 import { BPF_MAXINSNS, SECCOMP_RET_ALLOW, type SeccompData } from '../facts/seccomp.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
 import {
@@ -36,7 +37,7 @@ export function installationOf({ nr, arch: token, args }: SeccompData): Installa
   if (arch === undefined) return undefined;
   const [first = 0n, second = 0n, third = 0n] = args;
   const operation = Number(first & LOW_HALF);
-  const address = arch === 'x86_64' ? third : third & LOW_HALF;
+  const address = ARCHES[arch].bits === 64 ? third : third & LOW_HALF;
   if (nr === syscallNumber(arch, 'seccomp') && operation === SECCOMP_SET_MODE_FILTER)
     return { arch, by: 'seccomp', flags: Number(second & LOW_HALF), address };
   if (nr === syscallNumber(arch, 'prctl') && operation === PR_SET_SECCOMP && second === BigInt(SECCOMP_MODE_FILTER))
@@ -104,7 +105,7 @@ interface ProgramPlace {
  * int 0x80 (net/core/filter.c struct compat_sock_fprog).
  */
 function readPlace(memory: ProcessMemory, { arch, address }: InstallationCall): ProgramPlace | undefined {
-  const isWide = arch === 'x86_64';
+  const isWide = ARCHES[arch].bits === 64;
   const header = memory.read(address, isWide ? 16 : 8);
   if (header === undefined) return undefined;
   const view = new DataView(header.buffer);

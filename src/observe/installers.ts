@@ -1,7 +1,6 @@
-import { X32_SYSCALL_BIT } from '../facts/arches.ts';
 import type { SeccompData } from '../facts/seccomp.ts';
 import { executableOf, findMapping } from '../kernel/process.ts';
-import { callKey } from './abi.ts';
+import { tableByKey } from './abi.ts';
 import { isConfining } from './installation.ts';
 
 /** Who puts filters of its own in force while it is recorded: what those deny, neither notify nor ptrace sees. */
@@ -13,15 +12,7 @@ export interface Installer {
   readonly offset?: bigint;
 }
 
-// arch/x86/entry/syscalls/syscall_64.tbl and syscall_32.tbl: prctl and seccomp
-const KEYS: ReadonlySet<number> = new Set([
-  callKey('x86_64', 157),
-  callKey('x86_64', 317),
-  callKey('x32', X32_SYSCALL_BIT + 157),
-  callKey('x32', X32_SYSCALL_BIT + 317),
-  callKey('i386', 172),
-  callKey('i386', 354),
-]);
+const KEYS = tableByKey({ prctl: true, seccomp: true });
 
 /** Whether a call may be an installation, by `callKey`: its arguments say. */
 export function mayInstall(key: number): boolean {

@@ -1,7 +1,8 @@
 import { readFileSync, readlinkSync } from 'node:fs';
-import { X32_SYSCALL_BIT } from '../facts/arches.ts';
+import { ARCHES } from '../facts/arches.ts';
+import { NATIVE_ARCH } from '../kernel/native.ts';
 import { processStatus, readMemory } from '../kernel/process.ts';
-import { abiOf, callKey, type ObservedArch } from './abi.ts';
+import { abiOf, callKey, type ObservedArch, tableByKey } from './abi.ts';
 
 /**
  * When the command is ready: its start-up is over, and its service begins. All signs but one are seen in the calls themselves, before the
@@ -32,37 +33,19 @@ export interface ReadyOptions {
 
 type Watched = 'listen' | 'accept' | 'write' | 'writev' | 'close' | 'kill' | 'tgkill' | 'socketcall';
 
-// arch/x86/entry/syscalls/syscall_64.tbl and syscall_32.tbl
-const NUMBERS: readonly (readonly [ObservedArch, Readonly<Partial<Record<Watched, readonly number[]>>>])[] = [
-  [
-    'x86_64',
-    { listen: [50], accept: [43, 288], write: [1], writev: [20], close: [3], kill: [62, 129, 200], tgkill: [234] },
-  ],
-  [
-    'x32',
-    { listen: [50], accept: [43, 288], write: [1], writev: [516], close: [3], kill: [62, 524, 200], tgkill: [234] },
-  ],
-  [
-    'i386',
-    {
-      listen: [363],
-      accept: [364],
-      write: [4],
-      writev: [146],
-      close: [6],
-      kill: [37, 178, 238],
-      tgkill: [270],
-      socketcall: [102],
-    },
-  ],
-];
-const WATCHED: ReadonlyMap<number, Watched> = new Map(
-  NUMBERS.flatMap(([arch, calls]) =>
-    Object.entries(calls).flatMap(([name, numbers]) =>
-      numbers.map((nr) => [callKey(arch, arch === 'x32' ? nr + X32_SYSCALL_BIT : nr), name as Watched] as const),
-    ),
-  ),
-);
+const WATCHED = tableByKey<Watched>({
+  listen: 'listen',
+  accept: 'accept',
+  accept4: 'accept',
+  write: 'write',
+  writev: 'writev',
+  close: 'close',
+  kill: 'kill',
+  rt_sigqueueinfo: 'kill',
+  tkill: 'kill',
+  tgkill: 'tgkill',
+  socketcall: 'socketcall',
+});
 
 /** net/socket.c, socketcall(2): first argument. */
 const SOCKETCALLS: Readonly<Record<number, Watched>> = { 4: 'listen', 5: 'accept', 18: 'accept' };
@@ -96,9 +79,9 @@ interface Call {
 /** `now`: the call is the service's already; `after`: the next one is. */
 export type ReadyAnswer = 'no' | 'now' | 'after';
 
-/** Whether a call of x86_64 by this number may be the sign. */
+/** Whether a call of this machine's own ABI by this number may be the sign. */
 export function isOfSign({ kind }: ReadySign, nr: number): boolean {
-  const watched = WATCHED.get(callKey('x86_64', nr));
+  const watched = WATCHED.get(callKey(NATIVE_ARCH, nr));
   return watched !== undefined && CONCERNS[kind].includes(watched);
 }
 
@@ -199,7 +182,7 @@ function written({ tid, arch, watched, argument }: Call): Buffer | undefined {
     const bytes = read(argument(1), argument(2));
     return bytes && Buffer.from(bytes);
   }
-  const size = arch === 'x86_64' ? 8 : 4;
+  const size = ARCHES[arch].bits / 8;
   const count = Math.min(MOST_PARTS, Number(argument(2) & 0xffff_ffffn));
   const table = read(argument(1), BigInt(2 * size * count));
   if (table === undefined) return undefined;

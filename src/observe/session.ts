@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import type { UnsupportedError } from '../base/errors.ts';
-import { GUARD_KILL_SIGNAL, guardElf } from '../elf/stubs/guard-x86-64.ts';
+import { guardAarch64 } from '../elf/stubs/guard-aarch64.ts';
+import { GUARD_KILL_SIGNAL } from '../elf/stubs/guard-state.ts';
+import { guardX8664 } from '../elf/stubs/guard-x86-64.ts';
 import { CommandError, findExecutable } from '../kernel/command.ts';
 import { closeDescriptor, inheritedDescriptors, moveAbove } from '../kernel/descriptors.ts';
 import { errnoName } from '../kernel/libc.ts';
+import { NATIVE_ARCH } from '../kernel/native.ts';
 import { kill, processStatus } from '../kernel/process.ts';
 import { notifSizes } from '../kernel/seccomp.ts';
 import { eventDescriptor, memoryFile, raiseEvent, reap, socketPair, spawnBlocked } from '../kernel/spawn.ts';
@@ -17,6 +20,8 @@ import { startReceiver, type WorkerKind } from './start-worker.ts';
 /** In the name of the memory file that holds the guard, and so in /proc/PID/exe until the command is executed. */
 
 /** A command under a filter with a listener or a tracer: started by the guard, served by a worker thread, waited for here. Needs no rights. */
+
+const guardElf = NATIVE_ARCH === 'aarch64' ? guardAarch64 : guardX8664;
 
 /** A tracer waits in wait4(2) alone: what the guard says is heard here. */
 const HEAR_MS = 4;

@@ -1,8 +1,10 @@
 import type { ArchName } from '../facts/arches.ts';
+import { NATIVE_ARCH } from '../kernel/native.ts';
 import { findMapping } from '../kernel/process.ts';
 import { abiOf, callKey, effectOf, type ObservedArch } from './abi.ts';
 import { ArgumentTally, type SelectorsByKey } from './arguments.ts';
-import { type Boundary, type BoundaryKind, type CallPlace, findBoundary, MARK_NR } from './boundary.ts';
+import { type Boundary, type BoundaryKind, type CallPlace, findBoundary } from './boundary.ts';
+import { MARK_NR } from './entry-mark.ts';
 import { type FastCounts, type FastLoop, fastCount, makeKnown, newFastCounts } from './fast-loop.ts';
 import { mayInstall } from './installers.ts';
 import type { ReadyWatch } from './ready.ts';
@@ -83,7 +85,13 @@ export class Tally {
 
   /** All calls of the target so far, the one by which it was started included. */
   get calls(): number {
-    return this.results().reduce((sum, { count }) => sum + count, 0);
+    let sum = 0;
+    for (const { content } of this.#tasks.images())
+      for (const phase of PHASES) {
+        for (const call of content[phase].values()) sum += countOf(content, phase, call);
+        for (const call of content.tuples[phase].calls()) sum += call.count;
+      }
+    return sum;
   }
 
   /** The command is ready: from now on its calls are those of the service. */
@@ -104,7 +112,7 @@ export class Tally {
    * @param token - AUDIT_ARCH_*, unsigned
    * @param ip - gives the instruction pointer; asked for seldom, as a bigint costs
    * @param argument - gives an argument as filters see it
-   * @returns false for our own mark, which must be answered with an error instead of being let through
+   * @returns false for our own mark, which must be answered with its first argument instead of being let through
    */
   add(tid: number, nr: number, token: number, ip: () => bigint, argument: (index: number) => bigint): boolean {
     const arch = abiOf(token, nr);
@@ -127,7 +135,7 @@ export class Tally {
     if (this.watch?.seesAll) this.fastLoop?.forgetTasks();
     if (this.#apply(tid, key)) this.fastLoop?.forgetTasks();
     else if (values !== undefined) return true;
-    else if (arch === 'x86_64' && !mayInstall(key)) this.#teach(tid, nr, image);
+    else if (arch === NATIVE_ARCH && !mayInstall(key)) this.#teach(tid, nr, image);
     return true;
   }
 
@@ -139,7 +147,7 @@ export class Tally {
           exe: path,
           phase,
           ...call,
-          count: call.count + (call.arch === 'x86_64' ? countedFast(content, phase, call.nr) : 0),
+          count: countOf(content, phase, call),
         })),
         ...content.tuples[phase].calls().map((call) => ({ exe: path, phase, ...call })),
       ]),
@@ -168,7 +176,7 @@ export class Tally {
   #teach(tid: number, nr: number, image: Image<Counts>): void {
     if (this.#isStarting || this.#boundary?.isPassing !== false) return;
     if (this.fastLoop === undefined || this.#tasks.isUnsettled(tid)) return;
-    if (this.watch?.concerns(callKey('x86_64', nr))) return;
+    if (this.watch?.concerns(callKey(NATIVE_ARCH, nr))) return;
     const counts = this.#program === 'service' ? image.content.fastService : image.content.fast;
     makeKnown(counts, nr);
     this.fastLoop.know(tid, counts);
@@ -206,12 +214,14 @@ export class Tally {
     this.#boundary = findBoundary(call, arch, this.seesAll);
     if (this.#launch === undefined) return;
     const { nr, ip } = this.#launch;
-    this.#addKind(image, 'start', callKey('x86_64', nr), { arch: 'x86_64', nr, count: 1, ip });
+    this.#addKind(image, 'start', callKey(NATIVE_ARCH, nr), { arch: NATIVE_ARCH, nr, count: 1, ip });
   }
 }
 
-function countedFast({ fast, fastService }: Counts, phase: Phase, nr: number): number {
-  return phase === 'start' ? 0 : fastCount(phase === 'service' ? fastService : fast, nr);
+/** What machine code counted of it included. */
+function countOf({ fast, fastService }: Counts, phase: Phase, { arch, nr, count }: CallCount): number {
+  const isFast = phase !== 'start' && arch === NATIVE_ARCH;
+  return count + (isFast ? fastCount(phase === 'service' ? fastService : fast, nr) : 0);
 }
 
 function site(tid: number, ip: bigint): Pick<CallCount, 'ip' | 'module' | 'offset'> {

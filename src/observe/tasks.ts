@@ -1,5 +1,8 @@
 import { executableOf, processStatus } from '../kernel/process.ts';
 
+/** Threads that are remembered: those that signals end are never taken out one by one. */
+const MOST_TASKS = 1 << 15;
+
 /** An executable, and what `C` is kept for it. */
 export interface Image<C> {
   /** As the kernel prints it; '[unknown]' where it refuses. */
@@ -12,8 +15,11 @@ export class Tasks<C> {
   readonly #byTask = new Map<number, Image<C>>();
   readonly #byPath = new Map<string, Image<C>>();
   readonly #create: () => C;
-  /** Leaders of processes in which another thread called execve: it takes over the leader's id at a moment that we do not see. */
-  readonly #unsettled = new Set<number>();
+  /**
+   * Leaders of processes in which another thread called execve: it takes over the leader's id at a moment that we do not see. That thread's id, until
+   * there is no such thread any more.
+   */
+  readonly #unsettled = new Map<number, number | undefined>();
 
   /** `create` makes the content of an executable that is seen for the first time. */
   constructor(create: () => C) {
@@ -36,7 +42,7 @@ export class Tasks<C> {
     const leader = processStatus(tid)?.tgid;
     if (leader === undefined || leader === tid) return;
     this.#byTask.delete(leader);
-    this.#unsettled.add(leader);
+    this.#unsettled.set(leader, tid);
   }
 
   /** The thread ends; its id may come back as another's. */
@@ -55,13 +61,28 @@ export class Tasks<C> {
   }
 
   #look(tid: number): Image<C> {
+    const isSettled = this.#settle(tid);
     const path = executableOf(tid) ?? '[unknown]';
     let image = this.#byPath.get(path);
     if (image === undefined) {
       image = { path, content: this.#create() };
       this.#byPath.set(path, image);
     }
-    if (!this.#unsettled.has(tid)) this.#byTask.set(tid, image);
+    if (!isSettled) return image;
+    if (this.#byTask.size === MOST_TASKS) this.#byTask.clear();
+    this.#byTask.set(tid, image);
     return image;
+  }
+
+  /**
+   * Once the thread that called execve is gone, one more call of the leader may come from the old image, which the exec has ended while it
+   * waited; the next one cannot.
+   */
+  #settle(tid: number): boolean {
+    if (!this.#unsettled.has(tid)) return true;
+    const executing = this.#unsettled.get(tid);
+    if (executing === undefined) return this.#unsettled.delete(tid);
+    if (processStatus(executing)?.tgid !== tid) this.#unsettled.set(tid, undefined);
+    return false;
   }
 }

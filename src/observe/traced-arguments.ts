@@ -1,6 +1,14 @@
-import { ARGUMENT_ROOM, argumentProgram, SELECTOR, SELECTOR_KEY, TUPLE, TUPLE_KEY } from '../ebpf/argument-program.ts';
+import {
+  ARGUMENT_ROOM,
+  type ArgumentMaps,
+  argumentProgram,
+  SELECTOR,
+  SELECTOR_KEY,
+  TUPLE,
+  TUPLE_KEY,
+} from '../ebpf/argument-program.ts';
 import type { Btf } from '../ebpf/btf.ts';
-import { COMPAT, IN_PROGRAM } from '../ebpf/layout.ts';
+import { COMPAT } from '../ebpf/layout.ts';
 import { SELECTORS } from '../facts/selector-table.ts';
 import { type Selector, selectorsOf } from '../facts/selectors.ts';
 import { syscallName, syscallNumber } from '../facts/syscalls.ts';
@@ -15,7 +23,8 @@ import {
   roomFor,
   setElement,
 } from '../kernel/bpf.ts';
-import { archOf, type ObservedArch } from './abi.ts';
+import type { ObservedArch } from './abi.ts';
+import { callOf, type TracedKey } from './traced-key.ts';
 
 /** The arguments of calls that eBPF counts; see ebpf/argument-program.ts. */
 
@@ -33,11 +42,7 @@ const SHAPES = {
 const ABIS: readonly ObservedArch[] = ['x86_64', 'x32', 'i386'];
 
 /** One kind of call by its key in the map; `key` tells it from all others. */
-export interface Tuple {
-  readonly image: number;
-  readonly nr: number;
-  readonly arch: ObservedArch;
-  readonly isProgram: boolean;
+export interface Tuple extends TracedKey {
   /** Of its selectors, in their order. */
   readonly values: readonly bigint[];
   readonly count: number;
@@ -56,11 +61,11 @@ export class ArgumentTracer {
    * @param keep - is told of all descriptors
    * @throws {SyscallError}
    */
-  constructor(btf: Btf, processes: number, keep: (fd: number) => number) {
+  constructor(btf: Btf, maps: Pick<ArgumentMaps, 'processes' | 'callers'>, keep: (fd: number) => number) {
     const selectors = keep(createMap(SHAPES.selectors));
     this.#tuples = keep(createMap(SHAPES.tuples));
     for (const arch of ABIS) for (const call of Object.keys(SELECTORS)) setSelectors(selectors, arch, call);
-    const code = argumentProgram(btf, { processes, selectors, tuples: this.#tuples });
+    const code = argumentProgram(btf, { ...maps, selectors, tuples: this.#tuples });
     const tracepoint = btf.typedef('btf_trace_sys_enter');
     keep(attachTracepoint(keep(loadProgram({ name: 'arguments', code, tracepoint })), 'sys_enter'));
   }
@@ -86,14 +91,10 @@ function tuplesOf({ count, keys, values }: MapContent): readonly Tuple[] {
   return Array.from({ length: count }, (_, index) => {
     const key = keys.subarray(TUPLE_KEY.size * index, TUPLE_KEY.size * (index + 1));
     const value = values.subarray(TUPLE.size * index, TUPLE.size * (index + 1));
-    const bits = key.readUInt32LE(TUPLE_KEY.bits);
-    const nr = key.readUInt32LE(TUPLE_KEY.nr);
-    const arch = archOf((bits & COMPAT) !== 0, nr);
+    const call = callOf(key);
+    const { arch, nr } = call;
     return {
-      image: key.readUInt32LE(TUPLE_KEY.image),
-      nr,
-      arch,
-      isProgram: (bits & IN_PROGRAM) !== 0,
+      ...call,
       values: valuesIn(key, selectorsOf(arch, syscallName(arch, nr) ?? '')),
       count: Number(value.readBigUInt64LE(TUPLE.count)),
       ip: value.readBigUInt64LE(TUPLE.ip),

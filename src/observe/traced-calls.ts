@@ -1,10 +1,10 @@
-import { COMPAT, COUNT, COUNT_KEY, IMAGE, IN_PROGRAM } from '../ebpf/layout.ts';
+import { CALL_KEY, COUNT, IMAGE } from '../ebpf/layout.ts';
 import type { MapContent } from '../kernel/bpf.ts';
 import { executableOf, findMapping } from '../kernel/process.ts';
-import { archOf } from './abi.ts';
 import { MOST_TUPLES } from './arguments.ts';
-import type { ExecutableCall, Phase } from './tally.ts';
+import type { ExecutableCall } from './tally.ts';
 import type { Tuple } from './traced-arguments.ts';
+import { callOf, countHits } from './traced-key.ts';
 
 /** What the maps of the tracing programs say, read again and again: calls by executable, phase, ABI and number. */
 
@@ -39,14 +39,14 @@ export class TracedCalls {
     }
   }
 
-  /** Takes the content of the map of counts. @returns the sum of all calls */
-  update({ count, keys, values }: MapContent): number {
-    const calls = Array.from({ length: count }, (_, index) =>
-      this.#call(
-        keys.subarray(COUNT_KEY.size * index, COUNT_KEY.size * (index + 1)),
-        values.subarray(COUNT.size * index, COUNT.size * (index + 1)),
-      ),
-    );
+  /** Takes the content of the map of counts, and of the places for hits. @returns the sum of all calls */
+  update({ count, keys, values }: MapContent, hits: Buffer): number {
+    const more = countHits(hits);
+    const calls = Array.from({ length: count }, (_, index) => {
+      const key = keys.subarray(CALL_KEY.size * index, CALL_KEY.size * (index + 1));
+      const value = values.subarray(COUNT.size * index, COUNT.size * (index + 1));
+      return this.#call(key, value, more.get(key.readBigUInt64LE()) ?? 0);
+    });
     this.#calls = calls;
     return calls.reduce((sum, call) => sum + call.count, 0);
   }
@@ -64,9 +64,8 @@ export class TracedCalls {
   }
 
   #kind(tuple: Tuple): ExecutableCall {
-    const { arch, nr, count, ip, tid, key, values } = tuple;
+    const { phase, arch, nr, count, ip, tid, key, values } = tuple;
     const exe = this.#paths.get(tuple.image) ?? '[unknown]';
-    const phase = tuple.isProgram ? 'program' : 'start';
     return { exe, phase, arch, nr, count, ip, ...this.#site(key, tid, exe, ip), values };
   }
 
@@ -84,15 +83,12 @@ export class TracedCalls {
     });
   }
 
-  #call(key: Buffer, value: Buffer): Traced {
-    const nr = key.readUInt32LE(COUNT_KEY.nr);
-    const bits = key.readUInt32LE(COUNT_KEY.bits);
-    const exe = this.#paths.get(key.readUInt32LE(COUNT_KEY.image)) ?? '[unknown]';
-    const phase: Phase = (bits & IN_PROGRAM) === 0 ? 'start' : 'program';
-    const arch = archOf((bits & COMPAT) !== 0, nr);
+  #call(key: Buffer, value: Buffer, hits: number): Traced {
+    const { image, phase, arch, nr } = callOf(key);
+    const exe = this.#paths.get(image) ?? '[unknown]';
     const ip = value.readBigUInt64LE(COUNT.ip);
     const site = this.#site(key.toString('latin1'), value.readUInt32LE(COUNT.tid), exe, ip);
-    const count = Number(value.readBigUInt64LE(COUNT.count));
+    const count = hits + Number(value.readBigUInt64LE(COUNT.count));
     const denied = Number(value.readBigUInt64LE(COUNT.denied));
     return { exe, phase, arch, nr, count, denied, ip, ...site, errnos: errnosOf(value) };
   }

@@ -1,8 +1,21 @@
 import { close as closeFile, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { SelkieError, UnsupportedError } from '../base/errors.ts';
 import { Btf } from '../ebpf/btf.ts';
 import type { CgroupScope } from '../ebpf/cgroup.ts';
-import { COUNT, COUNT_KEY, FOLLOW, GLOBALS, IMAGE, IMAGE_KEY, IN_PROGRAM, PROCESS, ROOM } from '../ebpf/layout.ts';
+import {
+  CALL_KEY,
+  CALLER,
+  COUNT,
+  FOLLOW,
+  GLOBALS,
+  HIT,
+  IMAGE,
+  IMAGE_KEY,
+  IN_PROGRAM,
+  PROCESS,
+  ROOM,
+} from '../ebpf/layout.ts';
 import { entryProgram, tracingPrograms } from '../ebpf/programs.ts';
 import {
   attachTracepoint,
@@ -28,9 +41,15 @@ import { TracedCalls } from './traced-calls.ts';
 
 /** eBPF programs on the tracepoints of system calls, while it is open: what the processes call that it is told to observe. */
 
+/** Processors that count apart, at most: what they counted is added up at every look. */
+const MOST_COPIES = 8;
+const COPIES = Math.min(MOST_COPIES, 2 ** Math.ceil(Math.log2(availableParallelism())));
+
 const SHAPES = {
   processes: { name: 'processes', type: MAP_HASH, key: 4, value: PROCESS.size, entries: ROOM.processes },
-  counts: { name: 'counts', type: MAP_HASH, key: COUNT_KEY.size, value: COUNT.size, entries: ROOM.counts },
+  callers: { name: 'callers', type: MAP_ARRAY, key: 4, value: CALLER.size * CALLER.room, entries: 1 },
+  counts: { name: 'counts', type: MAP_HASH, key: CALL_KEY.size, value: COUNT.size, entries: ROOM.counts },
+  hits: { name: 'hits', type: MAP_ARRAY, key: 4, value: HIT.size * HIT.room * COPIES, entries: 1 },
   threads: { name: 'threads', type: MAP_HASH, key: 4, value: 4, entries: ROOM.threads },
   images: { name: 'images', type: MAP_HASH, key: IMAGE_KEY.size, value: IMAGE.size, entries: ROOM.images },
   globals: { name: 'globals', type: MAP_ARRAY, key: 4, value: GLOBALS.size, entries: 1 },
@@ -41,7 +60,7 @@ const BTF_FILE = '/sys/kernel/btf/vmlinux';
 const UPROBE_TYPE_FILE = '/sys/bus/event_source/devices/uprobe/type';
 /** Numbers of images that the programs have not seen executed; theirs count from 1. */
 const FIRST_IMAGE = 1;
-const FIRST_OWN_IMAGE = 0x8000_0000;
+const FIRST_OWN_IMAGE = 0x2000_0000;
 
 export class Tracer {
   readonly #fds: number[] = [];
@@ -49,6 +68,7 @@ export class Tracer {
   readonly #calls = new TracedCalls();
   readonly #room = {
     counts: roomFor(SHAPES.counts),
+    hits: roomFor(SHAPES.hits),
     images: roomFor(SHAPES.images),
     globals: roomFor(SHAPES.globals),
   };
@@ -71,7 +91,9 @@ export class Tracer {
       const map = (shape: MapShape) => this.#keep(createMap(shape));
       this.#maps = {
         processes: map(SHAPES.processes),
+        callers: map(SHAPES.callers),
         counts: map(SHAPES.counts),
+        hits: map(SHAPES.hits),
         threads: map(SHAPES.threads),
         images: map(SHAPES.images),
         globals: map(SHAPES.globals),
@@ -135,7 +157,8 @@ export class Tracer {
     // An image has its number a moment before it is in the map.
     if (news.images > this.#imagesRead) this.#readImages();
     this.#news = news;
-    const calls = this.#calls.update(readMap(this.#maps.counts, SHAPES.counts, this.#room.counts));
+    const counts = readMap(this.#maps.counts, SHAPES.counts, this.#room.counts);
+    const calls = this.#calls.update(counts, readMap(this.#maps.hits, SHAPES.hits, this.#room.hits).values);
     // After them: each call has its arguments counted first.
     if (this.#arguments) this.#calls.updateArguments(this.#arguments.read());
     return calls;
@@ -168,8 +191,8 @@ export class Tracer {
 
   #attach(Arguments: typeof ArgumentTracer | undefined, scope: CgroupScope | undefined): void {
     const btf = readBtf();
-    if (Arguments) this.#arguments = new Arguments(btf, this.#maps.processes, (fd) => this.#keep(fd));
-    for (const [name, code] of tracingPrograms(btf, this.#maps, scope)) {
+    if (Arguments) this.#arguments = new Arguments(btf, this.#maps, (fd) => this.#keep(fd));
+    for (const [name, code] of tracingPrograms(btf, this.#maps, COPIES, scope)) {
       const program = this.#keep(loadProgram({ name, code, tracepoint: btf.typedef(`btf_trace_${name}`) }));
       this.#keep(attachTracepoint(program, name));
     }

@@ -1,9 +1,12 @@
+import { PolicyError } from '../base/errors.ts';
 import type { ArchName } from '../facts/arches.ts';
+import type { PathList } from '../facts/landlock.ts';
 import { parseAction } from './action.ts';
+import { pathProblem } from './check-paths.ts';
 import { parseCondition } from './condition.ts';
 import type { Action, Policy, Rule, Section } from './model.ts';
 import { parseCall } from './parse-call.ts';
-import { nowhere } from './source.ts';
+import { nowhere, quote } from './source.ts';
 
 /** What stands above the rules; actions as text, as in files. */
 export interface PolicyOptions {
@@ -113,6 +116,20 @@ export class PolicyBuilder {
   only(section: Section, action: string, call: string, condition?: string): PolicyBuilder {
     const rule = { ...makeRule(parseAction(action), call, condition), only: section };
     return new PolicyBuilder({ ...this.#policy, syscalls: [...this.#policy.syscalls, rule] });
+  }
+
+  /**
+   * Permits a file, or a folder with all that is beneath it; files that no path permits are refused then.
+   *
+   * @param optional - no error where it is missing
+   * @throws {PolicyError} `bad_path`
+   */
+  path(list: PathList, path: string, { optional = false }: { readonly optional?: boolean } = {}): PolicyBuilder {
+    const problem = pathProblem(path);
+    if (problem !== undefined) throw new PolicyError('bad_path', `${quote(path)} is not accepted: ${problem}`);
+    const { paths } = this.#policy;
+    const entries = [...(paths?.[list] ?? []), { path, isOptional: optional }];
+    return new PolicyBuilder({ ...this.#policy, paths: { ...paths, [list]: entries } });
   }
 
   /** The policy; its names are looked up by `resolvePolicy`. */

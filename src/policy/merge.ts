@@ -3,13 +3,14 @@ import { ARCH_NAMES } from '../facts/arches.ts';
 import { printAction } from './action.ts';
 import { printCondition } from './condition-print.ts';
 import type { Action, Policy, Rule } from './model.ts';
+import { joinPaths } from './paths.ts';
 import { printCall } from './print.ts';
 import { describeRule } from './source.ts';
 
 /**
  * Joins two policies into one that has the rules of both; the meaning does not depend on which comes first. Rules and
  * comments of `left` keep their places, new rules of `right` go where the alphabet has them. Overlaps of different
- * conditions are left to `resolvePolicy`, which knows the ABIs.
+ * conditions are left to `resolvePolicy`, which knows the ABIs. `paths:` of one policy alone stay: a recording has none.
  *
  * @throws {PolicyError} `merge_differs` where what stands above the rules differs, `conflict` for one call with two actions
  */
@@ -21,6 +22,7 @@ export function mergePolicies(left: Policy, right: Policy): Policy {
   const commentBefore = left.commentBefore ?? right.commentBefore;
   const start = left.start || right.start ? mergeRules(left.start ?? [], right.start ?? []) : undefined;
   const service = left.service || right.service ? mergeRules(left.service ?? [], right.service ?? []) : undefined;
+  const paths = left.paths && right.paths ? joinPaths(left.paths, right.paths) : (left.paths ?? right.paths);
   const keyComments = { ...right.keyComments, ...left.keyComments };
   return {
     selkie: 1,
@@ -35,6 +37,7 @@ export function mergePolicies(left: Policy, right: Policy): Policy {
     syscalls: mergeRules(left.syscalls, right.syscalls),
     ...(start && { start }),
     ...(service && { service }),
+    ...(paths && { paths }),
     ...(commentBefore !== undefined && { commentBefore }),
     ...(Object.keys(keyComments).length > 0 && { keyComments }),
   };

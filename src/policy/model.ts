@@ -1,5 +1,6 @@
 import type { Place } from '../base/errors.ts';
 import type { ArchName } from '../facts/arches.ts';
+import type { PathList } from '../facts/landlock.ts';
 
 /** The policy as people write it: immutable, names still unresolved. See docs/policy.md for the text form. */
 
@@ -62,6 +63,25 @@ export interface Rule {
   readonly comment?: string;
 }
 
+/** A file, or a folder with all that is beneath it. */
+export interface PathEntry {
+  /** Absolute, without `.`, `..` and doubled slashes. */
+  readonly path: string;
+  /** No error where nothing is there when the policy is applied. */
+  readonly isOptional: boolean;
+  /** Where it stands in its file, for messages; absent for paths that were built. */
+  readonly place?: Place;
+  /** Comments kept from the text, as those of rules. */
+  readonly commentBefore?: string;
+  readonly comment?: string;
+}
+
+/** What is permitted of files, by Landlock; at least one list is there, and none is empty. */
+export interface Paths extends Readonly<Partial<Record<PathList, readonly PathEntry[]>>> {
+  /** Oldest ABI of Landlock that will do; absent: LEAST_ABI of facts/landlock.ts. */
+  readonly abi?: number;
+}
+
 export interface Policy {
   /** Version of the policy language: 1. */
   readonly selkie: 1;
@@ -82,6 +102,8 @@ export interface Policy {
   readonly start?: readonly Rule[];
   /** What is permitted of `syscalls` once the program is ready; see service.ts. */
   readonly service?: readonly Rule[];
+  /** Absent: seccomp alone, all files. */
+  readonly paths?: Paths;
   /** Comment lines above the first key (without `#`). */
   readonly commentBefore?: string;
   /** Comments at keys: by `default`, `syscalls`, `syscalls.allow`, `only.i386.allow`, …; `end` holds those behind everything. */

@@ -2,11 +2,12 @@ import * as v from 'valibot';
 import { isMap, isScalar, isSeq, type Node, type YAMLMap, type YAMLSeq } from 'yaml';
 import { didYouMean } from '../base/nearest.ts';
 import { parseAction } from './action.ts';
+import { checkPaths } from './check-paths.ts';
 import { checkOnly, checkRules } from './check-rules.ts';
 import { type CommentsByLine, commentsByLine } from './comments.ts';
 import { parseCondition } from './condition.ts';
 import { describe, guard, locateIn, pairsOf, parseYaml, plainValue, startOf } from './document.ts';
-import type { Action, KeyComments, Policy, Rule, Section } from './model.ts';
+import type { Action, KeyComments, PathEntry, Paths, Policy, Rule, Section } from './model.ts';
 import { parseCall } from './parse-call.ts';
 import { type PolicyText, policySchema, RESERVED_KEYS } from './schema.ts';
 import { fail, type Locate, locator, quote } from './source.ts';
@@ -25,6 +26,7 @@ const KEYS = [
   'only',
   'start',
   'service',
+  'paths',
 ];
 
 /**
@@ -41,6 +43,7 @@ export function parsePolicy(text: string, options: { readonly file?: string } = 
     const plain = plainValue(root, locate);
     checkKeys(root, locate);
     checkRules(root, text, locate);
+    checkPaths(root, locate);
     checkShape(root, plain, text, locate);
     checkOnly(root, (plain as PolicyText).arches, locate);
     return new Reader(text, locate, commentsByLine(comments)).policy(root, plain as PolicyText);
@@ -133,7 +136,8 @@ class Reader {
       else if (key === 'only') {
         read.only = this.#only(value as YAMLMap);
         read.defaults = this.#defaults(value as YAMLMap);
-      } else if (key === 'default' || key === 'unknown' || key === 'bad_arch') read[key] = this.#action(value);
+      } else if (key === 'paths') read.paths = this.#paths(value as YAMLMap);
+      else if (key === 'default' || key === 'unknown' || key === 'bad_arch') read[key] = this.#action(value);
     }
     this.#note('end', { ...spread('before', this.#comments.rest()) });
     return {
@@ -149,6 +153,7 @@ class Reader {
       syscalls: [...(read.syscalls as readonly Rule[]), ...((read.only as readonly Rule[] | undefined) ?? [])],
       ...spread('start', read.start as readonly Rule[] | undefined),
       ...spread('service', read.service as readonly Rule[] | undefined),
+      ...spread('paths', read.paths as Paths | undefined),
       ...spread('commentBefore', top.before),
       ...(Object.keys(this.#keyComments).length > 0 && { keyComments: this.#keyComments }),
     };
@@ -181,6 +186,28 @@ class Reader {
       for (const pair of pairsOf(value as YAMLMap))
         if (pair.key === 'default') defaults[arch] = this.#action(pair.value);
     return Object.keys(defaults).length > 0 ? defaults : undefined;
+  }
+
+  #paths(map: YAMLMap): Paths {
+    return Object.fromEntries(
+      pairsOf(map).map(({ key, keyNode, value }) => {
+        this.#note(`paths.${key}`, this.#take(startOf(keyNode)));
+        if (key === 'abi') return [key, plainValue(value, this.#locate)];
+        return [key, ((value as YAMLSeq).items as Node[]).map((item) => this.#path(item))];
+      }),
+    );
+  }
+
+  #path(item: Node): PathEntry {
+    const node = isMap(item) ? (pairsOf(item)[0]?.keyNode ?? item) : item;
+    const { before, behind } = this.#take(startOf(node));
+    return {
+      path: plainValue(node, this.#locate) as string,
+      isOptional: isMap(item),
+      ...spread('place', this.#locate(startOf(node))),
+      ...spread('commentBefore', before),
+      ...spread('comment', behind),
+    };
   }
 
   #rules(owner: string, map: YAMLMap): readonly Rule[] {

@@ -1,6 +1,8 @@
+import { PATH_LISTS } from '../facts/landlock.ts';
 import { printAction } from './action.ts';
+import { OPTIONAL } from './check-paths.ts';
 import { printCondition } from './condition-print.ts';
-import type { Action, Call, KeyComments, Policy, Rule, Section } from './model.ts';
+import type { Action, Call, KeyComments, PathEntry, Paths, Policy, Rule, Section } from './model.ts';
 
 /**
  * Writes a policy as YAML, one call a line. Rules keep their order, actions the order in which they first occur. What this
@@ -35,6 +37,10 @@ export function printPolicy(policy: Policy): string {
   }
   if (policy.start) section('start', policy.start);
   if (policy.service) section('service', policy.service);
+  if (policy.paths) {
+    key('paths', '');
+    lines.push(...printPaths(policy.paths, policy.keyComments ?? {}));
+  }
   lines.push(...commentLines(policy.keyComments?.end?.before, ''));
   return `${lines.join('\n')}\n`;
 }
@@ -84,6 +90,23 @@ function printRule(rule: Rule): string[] {
   const call = rule.call.kind === 'set' ? JSON.stringify(printCall(rule.call)) : printCall(rule.call);
   const text = rule.condition ? `${call}: ${printCondition(rule.condition)}` : call;
   return [...commentLines(rule.commentBefore, '    '), withComment(`    - ${text}`, rule.comment)];
+}
+
+function printPaths(paths: Paths, comments: Readonly<Record<string, KeyComments>>): string[] {
+  const key = (name: string, text: string): string[] => {
+    const own = comments[`paths.${name}`];
+    return [...commentLines(own?.before, '  '), withComment(`  ${name}:${text}`, own?.behind)];
+  };
+  return [
+    ...(paths.abi === undefined ? [] : key('abi', ` ${paths.abi}`)),
+    ...PATH_LISTS.flatMap((list) => (paths[list] ? [...key(list, ''), ...paths[list].flatMap(printPath)] : [])),
+  ];
+}
+
+function printPath({ path, isOptional, commentBefore, comment }: PathEntry): string[] {
+  const text = /^[A-Za-z0-9/._+-]+$/.test(path) ? path : JSON.stringify(path);
+  const entry = isOptional ? `${text}: ${OPTIONAL}` : text;
+  return [...commentLines(commentBefore, '    '), withComment(`    - ${entry}`, comment)];
 }
 
 /** Writes what a rule is about: `read`, `@go`, `syscall(335)`, `syscall(0x80000000..0xbfffffff)`. */

@@ -1,6 +1,8 @@
 import * as v from 'valibot';
 import { ARCH_NAMES, type ArchName } from '../facts/arches.ts';
+import { NEWEST_FILE_ABI, type PathList } from '../facts/landlock.ts';
 import { ACTION_PATTERN } from './action.ts';
+import { OPTIONAL } from './check-paths.ts';
 import type { Section } from './model.ts';
 
 /**
@@ -9,7 +11,7 @@ import type { Section } from './model.ts';
  */
 
 /** Keys that later versions of Selkie will read: refused by name, so that no text changes its meaning silently. */
-export const RESERVED_KEYS: readonly string[] = ['paths', 'flags'];
+export const RESERVED_KEYS: readonly string[] = ['flags'];
 
 const NUMBER = '(?:[0-9]+|0x[0-9a-fA-F]+|0o[0-7]+)';
 
@@ -28,6 +30,13 @@ export type RulesText = Readonly<Record<string, readonly RuleText[]>>;
 /** ABIs, or `other`, to rules that are for them alone. */
 export type OnlyText = Readonly<Partial<Record<Section, Readonly<Record<string, readonly RuleText[] | string>>>>>;
 
+/** A path, or one that may be missing: `{ '/lib64': 'optional' }`. */
+export type PathText = string | Readonly<Record<string, typeof OPTIONAL>>;
+/** Lists to their paths. */
+export type PathsText = {
+  readonly abi?: number | undefined;
+} & { readonly [List in PathList]?: readonly PathText[] | undefined };
+
 /** A policy's text as plain values, keys as written. */
 export interface PolicyText {
   readonly selkie: 1;
@@ -41,6 +50,7 @@ export interface PolicyText {
   readonly syscalls: RulesText;
   readonly only?: OnlyText | undefined;
   readonly start?: RulesText | undefined;
+  readonly paths?: PathsText | undefined;
 }
 
 const WANT_ARCH = `wanted one of ${ARCH_NAMES.join(', ')}`;
@@ -73,6 +83,44 @@ const onlyKey = v.pipe(v.string(WANT_ACTION), v.regex(new RegExp(`^default$|${AC
 const conditional = v.pipe(v.record(call, condition), v.minEntries(1, WANT_RULE), v.maxEntries(1, WANT_RULE));
 const ruleList = v.array(v.union([call, conditional], WANT_RULE), 'wanted a list of calls');
 const rules = v.pipe(v.record(action, ruleList), v.description('actions to their calls, one call a line'));
+
+const WANT_PATH = 'wanted a path from / on';
+const path = v.pipe(
+  v.string(WANT_PATH),
+  v.regex(/^\/[^*]*$/, WANT_PATH),
+  v.description('from / on, without ".", "..", doubled slashes and patterns; all that is beneath it belongs to it'),
+);
+const optionalPath = v.pipe(
+  v.record(path, v.literal(OPTIONAL)),
+  v.minEntries(1, WANT_PATH),
+  v.maxEntries(1, WANT_PATH),
+  v.description('no error where it is missing'),
+);
+const pathList = (about: string) =>
+  v.optional(
+    v.pipe(
+      v.array(v.union([path, optionalPath], WANT_PATH), 'wanted a list of paths'),
+      v.minLength(1, WANT_PATH),
+      v.description(about),
+    ),
+  );
+const paths = v.pipe(
+  v.strictObject({
+    abi: v.optional(
+      v.pipe(
+        v.number('wanted an ABI of Landlock'),
+        v.integer(),
+        v.minValue(1),
+        v.maxValue(NEWEST_FILE_ABI),
+        v.description('oldest ABI of Landlock that will do; 3 where absent'),
+      ),
+    ),
+    read: pathList('files that may be read, folders that may be listed'),
+    write: pathList('what may be written, truncated, created, removed, renamed and linked'),
+    execute: pathList('files that may be executed, and so read'),
+  }),
+  v.description('files that are permitted, by Landlock; all others are refused'),
+);
 
 /** Checks the shape of a policy's text; the messages complete the sentence "... is not accepted: ". */
 export const policySchema: v.GenericSchema<PolicyText> = v.pipe(
@@ -109,6 +157,7 @@ export const policySchema: v.GenericSchema<PolicyText> = v.pipe(
       ),
       start: v.optional(rules),
       service: v.optional(v.pipe(rules, v.description('what remains permitted of syscalls once the program is ready'))),
+      paths: v.optional(paths),
     },
     'wanted a map of keys',
   ),

@@ -3,6 +3,7 @@ import { ARCH_NAMES } from '../facts/arches.ts';
 import { printAction } from './action.ts';
 import { checkSameHead, olderKernel, refuse, subjectOf } from './merge.ts';
 import type { KeyComments, Policy, Rule, Section } from './model.ts';
+import { joinPaths, sortPaths } from './paths.ts';
 
 /**
  * The union of any number of policies, one at a time. Unlike `mergePolicies`, which keeps one policy's order, the result does not
@@ -19,6 +20,10 @@ export class PolicyUnion {
   /** @throws {PolicyError} `merge_differs`, `conflict` with both lines */
   add(policy: Policy): void {
     if (this.#head) checkSameHead(this.#head, policy);
+    if (this.#head && (this.#head.paths === undefined) !== (policy.paths === undefined)) {
+      const problem = 'only one of the policies has "paths", and without them all files are permitted';
+      throw new PolicyError('merge_differs', `cannot merge: ${problem}`);
+    }
     this.#head = this.#head ? joinHeads(this.#head, policy) : policy;
     this.#hasStart ||= policy.start !== undefined;
     this.#hasService ||= policy.service !== undefined;
@@ -30,13 +35,14 @@ export class PolicyUnion {
   /** @throws {PolicyError} `nothing_to_merge` where no policy was added */
   policy(): Policy {
     if (!this.#head) throw new PolicyError('nothing_to_merge', 'cannot merge: no policy is there');
-    const { start: _start, service: _service, arches, ...head } = this.#head;
+    const { start: _start, service: _service, arches, paths, ...head } = this.#head;
     return {
       ...head,
       ...(arches && { arches: ARCH_NAMES.filter((arch) => arches.includes(arch)) }),
       syscalls: sorted(this.#rules),
       ...(this.#hasStart && { start: sorted(this.#start) }),
       ...(this.#hasService && { service: sorted(this.#service) }),
+      ...(paths && { paths: sortPaths(paths) }),
     };
   }
 }
@@ -46,12 +52,14 @@ function joinHeads(left: Policy, right: Policy): Policy {
   const kernel = olderKernel(left.kernel, right.kernel);
   const commentBefore = joinLines(left.commentBefore, right.commentBefore);
   const { name: _name, kernel: _kernel, commentBefore: _comment, keyComments: _keys, arches, ...rest } = left;
+  const paths = left.paths && right.paths && joinPaths(left.paths, right.paths);
   const keyComments = joinKeyComments(left.keyComments ?? {}, right.keyComments ?? {});
   return {
     ...rest,
     ...(name !== undefined && { name }),
     ...(arches && { arches: [...new Set([...arches, ...(right.arches ?? [])])] }),
     ...(kernel !== undefined && { kernel }),
+    ...(paths && { paths }),
     ...(commentBefore !== undefined && { commentBefore }),
     ...(Object.keys(keyComments).length > 0 && { keyComments }),
   };

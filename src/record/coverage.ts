@@ -9,6 +9,7 @@ import {
 } from '../facts/seccomp.ts';
 import { selectorsOf } from '../facts/selectors.ts';
 import { syscallName } from '../facts/syscalls.ts';
+import { NATIVE_ARCH } from '../kernel/native.ts';
 import { holds } from '../policy/decide.ts';
 import type { Policy } from '../policy/model.ts';
 import { resolvePolicy } from '../policy/resolve.ts';
@@ -26,7 +27,7 @@ export class Coverage {
   /** @throws {PolicyError} as resolvePolicy */
   constructor(policy: Policy) {
     // One that lists no ABI has no calls.
-    const arches: readonly ArchName[] = ['x86_64'];
+    const arches: readonly ArchName[] = [NATIVE_ARCH];
     this.#phases = {
       start: resolvePolicy(policy, { arches, includeStart: true }),
       program: resolvePolicy(policy, { arches }),

@@ -1,4 +1,5 @@
 import { inheritedDescriptors } from '../kernel/descriptors.ts';
+import { requireX8664 } from '../kernel/libc.ts';
 import type { Progress } from '../observe/protocol.ts';
 import { traceCommand } from '../observe/traced-command.ts';
 import { traceRunning } from '../observe/traced-process.ts';
@@ -12,6 +13,7 @@ import type { Observation, ObserveOptions } from './notify.ts';
  * @throws as traceCommand and traceRunning
  */
 export async function traceAndObserve(options: ObserveOptions): Promise<Observation> {
+  requireX8664('record by eBPF', 'record the command itself, with --backend notify');
   const { command, descriptors = inheritedDescriptors(), onProgress, running, args = false } = options;
   const see = (progress: Progress): void => onProgress?.(progress);
   if (running !== undefined) {

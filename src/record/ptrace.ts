@@ -1,3 +1,4 @@
+import { requireX8664 } from '../kernel/libc.ts';
 import { traceAllFilter } from '../observe/trace-loop.ts';
 import { type Observation, type ObserveOptions, superviseRecording } from './notify.ts';
 
@@ -8,6 +9,7 @@ import { type Observation, type ObserveOptions, superviseRecording } from './not
  *
  * @throws as superviseCommand; {UnsupportedError} we may not trace, or an outer filter hides all calls
  */
-export function traceByPtrace(options: ObserveOptions): Promise<Observation> {
+export async function traceByPtrace(options: ObserveOptions): Promise<Observation> {
+  requireX8664('record by ptrace', 'use --backend notify');
   return superviseRecording(options, { worker: 'trace', filter: traceAllFilter(), isTraced: true });
 }

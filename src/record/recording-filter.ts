@@ -14,22 +14,23 @@ import {
   SECCOMP_RET_USER_NOTIF,
 } from '../facts/seccomp.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
+import { NATIVE_ARCH } from '../kernel/native.ts';
 
 const load = (offset: number): Instruction => ({ code: BPF_LD | BPF_W | BPF_ABS, jt: 0, jf: 0, k: offset });
 const answer = (k: number): Instruction => ({ code: BPF_RET | BPF_K, jt: 0, jf: 0, k });
 const equal = (k: number, jt: number, jf: number): Instruction => ({ code: BPF_JMP | BPF_JEQ | BPF_K, jt, jf, k });
 
 /**
- * The filter that notifies all but known calls of x86_64, encoded; it answers the probe call, and no other call of seccomp(2) is known. Written
+ * The filter that notifies all but known calls of this machine's own ABI, encoded; it answers the probe call, and no other call of seccomp(2) is known. Written
  * out rather than compiled from a policy: the command waits for it, and the kernel's bitmap spares known calls all of it. Others wait much
  * longer for their notification than for the list.
  */
 export function recordingFilter(known: readonly string[]): Uint8Array {
-  const number = (name: string): number => syscallNumber('x86_64', name) as number;
+  const number = (name: string): number => syscallNumber(NATIVE_ARCH, name) as number;
   const notify = answer(SECCOMP_RET_USER_NOTIF);
   return encodeProgram([
     load(OFFSET_ARCH),
-    equal(ARCHES.x86_64.token, 1, 0),
+    equal(ARCHES[NATIVE_ARCH].token, 1, 0),
     notify,
     load(OFFSET_NR),
     ...known

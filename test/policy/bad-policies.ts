@@ -88,9 +88,8 @@ const shape: readonly BadPolicy[] = [
   bad('edition 7', `selkie: 1\nsets: 7\n${TAIL}`, 'wrong_type', '2:7', /number 7 .* edition/),
   bad('a misspelled key', head('nmae: web'), 'unknown_key', '5:1', /"nmae" .* did you mean "name"/),
   bad('a key that is nothing like one', head('frobnicate: 1'), 'unknown_key', '5:1', /wanted selkie, sets/),
-  bad('a reserved key', head('paths: []'), 'not_yet', '5:1', /"paths" is reserved: .* not yet/),
   bad('a service that is a list', head('service: [read]'), 'wrong_type', '5:10', /a list .* wanted actions/),
-  bad('flags', head('flags: []'), 'not_yet', '5:1', /"flags" is reserved/),
+  bad('a reserved key', head('flags: []'), 'not_yet', '5:1', /"flags" is reserved: .* not yet/),
   bad('a name that is a number', head('name: 5'), 'wrong_type', '5:7', /the number 5 .* wanted a name/),
   bad('an empty name', head('name: ""'), 'bad_value', '5:7', /wanted a name/),
   bad('ABIs as text', `selkie: 1\narches: x86_64\n${TAIL}`, 'wrong_type', '2:9', /wanted a list/),
@@ -119,6 +118,33 @@ const shape: readonly BadPolicy[] = [
   bad('nothing behind a colon', rules('read:'), 'null_value', '7:7', /"read" has no value/),
   bad('a number as a condition', rules('read: 5'), 'wrong_type', '7:13', /the number 5 .* wanted a condition/),
   bad('quotes round call and condition', rules('"read: fd == 1"'), 'bad_value', '7:8', /write name: condition without/),
+];
+
+const path = (text: string): string => head(`paths: {read: [${text}]}`);
+const paths: readonly BadPolicy[] = [
+  bad('paths as a list', head('paths: [/usr]'), 'wrong_type', '5:8', /a list .* wanted lists of paths/),
+  bad('paths without a list', head('paths: {abi: 3}'), 'bad_value', '5:1', /"paths" names no path/),
+  bad('a misspelled list of paths', head('paths: {raed: [/usr]}'), 'unknown_key', '5:9', /did you mean "read"/),
+  bad('no list of paths', head('paths: {frobnicate: 1}'), 'unknown_key', '5:9', /wanted abi, read, write, execute/),
+  bad('an empty list of paths', head('paths: {write: []}'), 'bad_value', '5:16', /neither all nor nothing/),
+  bad('a path in place of a list', head('paths: {read: /usr}'), 'wrong_type', '5:15', /"\/usr" .* "read: \[\/usr\]"/),
+  bad('an ABI of Landlock as text', head('paths: {abi: "3", read: [/]}'), 'wrong_type', '5:14', /"3" .* 1 to 5/),
+  bad('ABI 0 of Landlock', head('paths: {abi: 0, read: [/]}'), 'wrong_type', '5:14', /the number 0 .* 1 to 5/),
+  bad('an ABI of Landlock to come', head('paths: {abi: 6, read: [/]}'), 'wrong_type', '5:14', /the number 6 .* 1 to 5/),
+  bad('a number as a path', path('5'), 'wrong_type', '5:16', /the number 5 .* wanted a path/),
+  bad('a relative path', path('usr/lib'), 'bad_path', '5:16', /"usr\/lib" .* from \/ on/),
+  bad('a home folder', path('"~/x"'), 'bad_path', '5:16', /no home folder/),
+  bad('a variable in a path', path('$HOME/x'), 'bad_path', '5:16', /variables are not replaced/),
+  bad('a path with ..', path('/usr/../etc'), 'bad_path', '5:16', /without "." and ".."/),
+  bad('a path with .', path('/usr/.'), 'bad_path', '5:16', /without "." and ".."/),
+  bad('a path with //', path('/usr//lib'), 'bad_path', '5:16', /single slashes/),
+  bad('a path that ends with /', path('/usr/'), 'bad_path', '5:16', /none at the end/),
+  bad('a pattern as a path', path('"/usr/*"'), 'bad_path', '5:16', /there are no patterns/),
+  bad('a path with a zero', path('"/a\\0b"'), 'bad_path', '5:16', /control character/),
+  bad('a path of 4096 bytes', path(`/${'x'.repeat(4095)}`), 'bad_path', '5:16', /longer than 4095 bytes/),
+  bad('a path that may be anything', path('/a: maybe'), 'bad_value', '5:16', /"\/lib64: optional"/),
+  bad('two paths in one entry', path('{/a: optional, /b: optional}'), 'bad_value', '5:16', /a map is not accepted/),
+  bad('a path twice', path('/a, /b, /a: optional'), 'duplicate_path', '5:24', /"\/a" is listed already, on line 5/),
 ];
 
 const actions: readonly BadPolicy[] = [
@@ -380,6 +406,8 @@ const onlyRules: readonly BadPolicy[] = [
 export const BAD_POLICIES: readonly BadPolicy[] = [
   ...yaml,
   ...shape,
+  ...paths,
+  ...paths,
   ...actions,
   ...calls,
   ...conditions,

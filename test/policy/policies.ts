@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Action, Call, Condition, Constant, Field, Policy, Rule, Test } from '../../src/policy/model.ts';
+import type { Action, Call, Condition, Constant, Field, Paths, Policy, Rule, Test } from '../../src/policy/model.ts';
 
 /** Arbitrary policies as models; their names make sense for the printer and the parser, not always for `resolvePolicy`. */
 
@@ -90,6 +90,28 @@ const ownRule: fc.Arbitrary<Rule> = fc
   .tuple(rule, fc.constantFrom(undefined, undefined, 'i386' as const, 'x86_64' as const))
   .map(([made, only]) => ({ ...made, ...(only && { only }) }));
 
+const pathList = fc.uniqueArray(
+  fc.record(
+    {
+      path: fc
+        .array(fc.constantFrom('usr', 'lib64', 'a b', '#', ': x', '"', 'é', '- 1', '{'), { maxLength: 3 })
+        .map((parts) => `/${parts.join('/')}`),
+      isOptional: fc.boolean(),
+      commentBefore: comment,
+      comment: comment.map((text) => text.replaceAll('\n', '')),
+    },
+    { requiredKeys: ['path', 'isOptional'] },
+  ),
+  { selector: ({ path }) => path, minLength: 1, maxLength: 3 },
+);
+
+const paths: fc.Arbitrary<Paths> = fc
+  .record(
+    { abi: fc.integer({ min: 1, max: 5 }), read: pathList, write: pathList, execute: pathList },
+    { requiredKeys: [] },
+  )
+  .filter(({ read, write, execute }) => (read ?? write ?? execute) !== undefined);
+
 /** Policies with comments everywhere. */
 export const policyModel: fc.Arbitrary<Policy> = fc
   .record(
@@ -104,6 +126,7 @@ export const policyModel: fc.Arbitrary<Policy> = fc
       syscalls: fc.array(ownRule, { maxLength: 8 }),
       start: fc.array(rule, { maxLength: 3 }),
       service: fc.array(rule, { maxLength: 3 }),
+      paths,
       commentBefore: comment,
       keyComments: fc.dictionary(
         fc.constantFrom(
@@ -114,6 +137,8 @@ export const policyModel: fc.Arbitrary<Policy> = fc
           'only',
           'only.i386',
           'only.i386.allow',
+          'paths',
+          'paths.read',
           'end',
         ),
         fc.record({ before: comment }),

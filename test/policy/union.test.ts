@@ -20,7 +20,7 @@ const rule = (names: readonly string[]) =>
     .map((parts) => parts);
 const rules = (names: readonly string[]) =>
   fc
-    .uniqueArray(rule(names), { selector: ([, name]) => name, maxLength: 5 })
+    .uniqueArray(rule(names), { selector: ([, name]) => name.replace(': optional', ''), maxLength: 5 })
     .map((list) => list.map(([above, name, behind]) => `${above}    - ${name}${behind}\n`).join(''));
 const section = (action: string, text: string): string => (text === '' ? '' : `  ${action}:\n${text}`);
 const policies: fc.Arbitrary<string> = fc
@@ -34,8 +34,10 @@ const policies: fc.Arbitrary<string> = fc
     deny: rules(['mkdir', 'clone3']),
     start: rules(['execve', 'brk']),
     service: rules(['read', 'write']),
+    read: rules(['/usr', '/etc', '/lib64: optional', '/lib64']),
+    write: rules(['/tmp']),
   })
-  .map(({ top, name, kernel, arches, key, allow, deny, start, service }) => {
+  .map(({ top, name, kernel, arches, key, allow, deny, start, service, read, write }) => {
     const body = section('allow', allow) + section('errno(ENOSYS)', deny);
     const head = `${top}selkie: 1\nsets: 1\n${name}arches: [${arches}]\ndefault: errno(EPERM)${key}\nkernel: "${kernel}"\nunknown: errno(ENOSYS)\n`;
     const syscalls = body === '' ? 'syscalls: {}\n' : `syscalls:\n${body}`;
@@ -43,7 +45,8 @@ const policies: fc.Arbitrary<string> = fc
       ['start', start],
       ['service', service],
     ].map(([key, text = '']) => (text === '' ? '' : `${key}:\n${section('allow', text)}`));
-    return `${head}bad_arch: kill_process\n${syscalls}${begin}${later}`;
+    const paths = `paths:\n${section('read', read)}${section('write', write)}  execute: [/bin/true]\n`;
+    return `${head}bad_arch: kill_process\n${syscalls}${begin}${later}${paths}`;
   });
 
 test('a union is the same bytes in any order', () =>
@@ -77,4 +80,15 @@ test('a union refuses one call with two actions with both lines, and different d
   );
   const other: Policy = { ...parsePolicy(text), default: { kind: 'allow' } };
   assert.throws(() => all.add(other), { code: 'merge_differs' });
+});
+
+test('policies of which only one has paths, or of different ABIs of Landlock, have no union', () => {
+  const head = 'selkie: 1\ndefault: errno(EPERM)\nsyscalls: {}\n';
+  const [bare, three, five] = ['', 'paths: {read: [/a]}\n', 'paths: {abi: 5, read: [/a]}\n'].map((end) => head + end);
+  for (const pair of [
+    [bare, three],
+    [three, bare],
+  ])
+    assert.throws(() => union(pair as string[]), /only one of the policies has "paths"/);
+  assert.throws(() => union([three, five] as string[]), /"paths.abi" is 3 in one policy and 5 in the other/);
 });

@@ -2,6 +2,7 @@
    "case LABEL WAIT-STATUS OUTPUT", the output in hexadecimal, between lines "begin" and "end". */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
@@ -39,6 +40,7 @@ int main(void) {
   mkdir("/proc", 0755);
   mount("dev", "/dev", "devtmpfs", 0, NULL);
   mount("proc", "/proc", "proc", 0, NULL);
+  setenv("PATH", "/usr/sbin:/usr/bin", 1);
   /* As udev does. Without it Debian's 5.10 refuses execveat(2) of descriptors: TOMOYO looks the name up. */
   if (symlink("/proc/self/fd", "/dev/fd") != 0) perror("symlink");
   /* AArch64's first: there ttyS0 exists too, with nothing behind it. */

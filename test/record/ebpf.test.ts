@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseEvidence } from '../../src/record/evidence.ts';
@@ -56,6 +56,43 @@ test('errors that calls return are evidence', { skip }, () => {
   assert.deepEqual(errnos('execve'), ['ENOENT']);
   assert.deepEqual(errnos('chdir'), ['ENOENT']);
   assert.deepEqual(errnos('exit_group'), []);
+});
+
+test('counts are exact where more processes and executables run at a time than there are places for', { skip }, () => {
+  // 40 executables want some 4,300 of the places for counts; of 4,200 processes some share a place.
+  const source = `${HEAD}#include <stdio.h>
+    #include <string.h>
+    int main(int argc, char **argv) {
+      char name[4096];
+      if (argc > 1) { for (int i = 0; i < 7; i++) syscall(SYS_getppid); return syscall(SYS_chdir, "/nowhere") == 0; }
+      for (int copy = 0; copy < 40; copy++) {
+        snprintf(name, sizeof name, "%s-%d", argv[0], copy);
+        if (!vfork()) { execl(name, name, "x", (char *)0); _exit(1); }
+      }
+      int barrier[2]; if (pipe(barrier)) return 1;
+      for (int child = 0; child < 4200; child++)
+        if (!fork()) {
+          close(barrier[1]); for (int i = 0; i < 3; i++) syscall(SYS_getuid);
+          read(barrier[0], name, 1);
+          for (int i = 0; i < 3; i++) syscall(SYS_getuid);
+          _exit(0);
+        }
+      close(barrier[1]);
+      while (wait(0) > 0) ;
+      return 0;
+    }`;
+  const program = compileC(folder, 'crowd', source, ['-w']);
+  for (let copy = 0; copy < 40; copy += 1) copyFileSync(program, `${program}-${copy}`);
+  const { status, evidence } = record('ebpf', [program]);
+  assert.equal(status, 0);
+  const counts = (name: string) => evidence.filter(({ syscall }) => syscall === name).map(({ count }) => count);
+  assert.deepEqual(counts('getppid'), Array(40).fill(7));
+  assert.deepEqual(counts('getuid'), [25_200]);
+  const failed = evidence.filter(({ syscall, phase }) => syscall === 'chdir' && phase === 'program');
+  assert.deepEqual(
+    failed.map(({ errnos }) => errnos),
+    Array(40).fill(['ENOENT']),
+  );
 });
 
 test('exit codes and signals pass, a command that cannot be executed is said to be so', { skip }, () => {

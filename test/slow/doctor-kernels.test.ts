@@ -46,7 +46,7 @@ for (const [suite, missing] of Object.entries(MISSING))
     const guest = new GuestFiles(join(folder, 'guest'));
     const trial = proberElf([]);
     const filter = denying();
-    const launcher = ownLauncherX8664(filter, 'simple');
+    const launcher = ownLauncherX8664({ program: filter, form: 'simple' });
     const probes = probesFor({ trial, trialPath: '/trial', launcher, filter });
     for (const [name, bytes] of Object.entries({ trial, prober: proberElf(Object.values(probes)) })) {
       writeFileSync(join(folder, name), bytes);

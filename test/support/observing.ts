@@ -106,6 +106,27 @@ int main(void) { pthread_t t[4]; for (int i = 0; i < 4; i++) pthread_create(t + 
     assert.equal(count(seen, 110), 2000);
   });
 
+  test(`${backend}: where a thread executes a program, the leader's calls before are the old one's, those with its id since the new one's`, () => {
+    const source = `#include <pthread.h>
+#include <unistd.h>
+static volatile int seen;
+static void *run(void *p) { while (!seen) usleep(100); execl((char *)p, "next", (char *)0); return p; }
+int main(int argc, char **argv) { pthread_t t; pthread_create(&t, 0, run, argv[1]);
+  for (;;) { for (int i = 0; i < 100; i++) getppid(); seen = 1; } }`;
+    const next = `#include <unistd.h>
+int main(void) { for (int i = 0; i < 500; i++) getuid(); return 0; }`;
+    const [before, after] = [
+      compileC(folder, 'thread-execs', source, ['-pthread']),
+      compileC(folder, 'executed', next, ['-static']),
+    ];
+    const { seen, status } = observe([before, after]);
+    assert.equal(status, 0);
+    const callers = (nr: number) => seen.results.filter((call) => call.nr === nr).map(({ exe }) => exe);
+    assert.deepEqual([callers(110), callers(102)], [[before], [after]]);
+    assert.ok(count(seen, 110) >= 100);
+    assert.equal(count(seen, 102), 500);
+  });
+
   test(`${backend}: children are recorded under their own executables, all as program`, () => {
     const { seen, stdout } = observe(['sh', '-c', 'ls / | wc -l']);
     assert.ok(Number(stdout) > 3);

@@ -29,7 +29,7 @@ function under(name: string, tool: string, prefix: readonly string[]): Place {
 export function below(name: string, filter: Uint8Array, prefix: readonly string[] = []): Place {
   const wrap = (command: readonly string[], folder: string): readonly string[] => {
     const launcher = join(folder, `launcher-${command.length}`);
-    writeFileSync(launcher, ownLauncherX8664(filter, 'simple'));
+    writeFileSync(launcher, ownLauncherX8664({ program: filter, form: 'simple' }));
     chmodSync(launcher, 0o755);
     return [launcher, ...prefix, ...command];
   };

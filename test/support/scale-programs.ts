@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isElf } from '../../src/elf/read.ts';
+import { makeRoot, unpackArchives } from './debian.ts';
 
 /** Every ELF executable of this machine's /usr, and of many Debian packages that are unpacked, not installed. */
 
@@ -21,9 +22,6 @@ export const PACKAGE_COUNT: number = PACKAGES.length;
 const FOLDERS =
   /^\/usr(?:\/local)?(?:\/lib(?:exec)?\/.*)?\/(?:s?bin|libexec)\/|^\/usr\/libexec\/|^\/usr\/lib\/chromium\//;
 const LIBRARY = /\.so(?:\.|$)/;
-/** Debian 12's top folders that are links into /usr: unpacking must not replace them. */
-const LINKS = ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
-
 /** Downloads the packages with all that they need, and unpacks them. @returns a folder that looks like / */
 export function unpackedPackages(): string {
   const folder = join(tmpdir(), 'selkie-scale');
@@ -36,12 +34,8 @@ export function unpackedPackages(): string {
   const settings = ['-o', `Dir::Cache::archives=${archives}`, '-o', 'APT::Sandbox::User=root'];
   execFileSync('apt-get', [...words, ...settings, ...PACKAGES], { stdio: ['ignore', 'ignore', 'inherit'] });
   fs.rmSync(`${root}.new`, { recursive: true, force: true });
-  for (const name of ['usr', 'etc']) fs.mkdirSync(join(`${root}.new`, name), { recursive: true });
-  for (const name of LINKS) fs.symlinkSync(`usr/${name}`, join(`${root}.new`, name));
-  for (const name of LINKS) fs.mkdirSync(join(`${root}.new`, 'usr', name));
-  const unpack =
-    'for file in "$1"/*.deb; do dpkg-deb --fsys-tarfile "$file" | tar -x --keep-directory-symlink -C "$2"; done';
-  execFileSync('sh', ['-ec', unpack, 'sh', archives, `${root}.new`]);
+  makeRoot(`${root}.new`);
+  unpackArchives(archives, `${root}.new`);
   fs.rmSync(archives, { recursive: true });
   fs.renameSync(`${root}.new`, root);
   return root;

@@ -7,9 +7,9 @@ import { compilePolicy, compileService } from '../../compile/compile-policy.ts';
 import { ARCHES, type ArchName } from '../../facts/arches.ts';
 import { syscallNames, syscallNumber } from '../../facts/syscalls.ts';
 import { writeFileAtomically } from '../../kernel/files.ts';
+import { NATIVE_ARCH } from '../../kernel/native.ts';
 import { callCounts } from '../../load/counts.ts';
 import { loadPolicy } from '../../load/filter.ts';
-import { nativeArch } from '../../load/native.ts';
 import type { CommandEntry } from '../command.ts';
 import { print, say, sayNote, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
@@ -47,7 +47,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   if (output !== undefined) requireFree({ path: output, force: force === true });
   const readingNotes: string[] = [];
   const policy = loadPolicy(parsed.operands[0] as string, { onNote: (note) => readingNotes.push(note) });
-  const arches = policy.arches ?? [nativeArch()];
+  const arches = policy.arches ?? [NATIVE_ARCH];
   if (service && start)
     throw new UsageError('bad_usage', 'Cannot compile --start with --service: start-up is over then: leave one out');
   const weighed = { arches, ...(evidence !== undefined && { counts: callCounts(evidence) }) };

@@ -3,7 +3,9 @@ import { readSource } from '../../apply/replace-file.ts';
 import { inspectFile } from '../../apply/seal.ts';
 import { machineName } from '../../elf/format.ts';
 import type { Launcher } from '../../elf/launcher.ts';
+import { decodePaths } from '../../elf/paths-table.ts';
 import type { LauncherForm } from '../../elf/payload.ts';
+import { listsOf } from '../../facts/landlock.ts';
 import { parsePolicy } from '../../policy/parse.ts';
 import type { CommandEntry } from '../command.ts';
 import { print, toJson } from '../output.ts';
@@ -46,11 +48,20 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   };
   if (parsed.options.policy) print(sealed.policyText);
   else if (parsed.options.json)
-    print(toJson({ sealed: true, ...facts, warnings: sealed.warnings, policy: sealed.policyText }));
+    print(
+      toJson({
+        sealed: true,
+        ...facts,
+        ...pathFields(sealed.paths),
+        warnings: sealed.warnings,
+        policy: sealed.policyText,
+      }),
+    );
   else {
     print(`${binary}: sealed`);
     for (const [key, value] of Object.entries(facts)) print(`  ${key.padEnd(15)} ${value}`);
     sayService(sealed.policyText);
+    sayPaths(sealed.paths);
     for (const warning of sealed.warnings) print(`  warning: ${warning}`);
     print(`\n${sealed.policyText}`);
   }
@@ -71,11 +82,13 @@ function show(
     policySha256: hex(launcher.policyDigest),
   };
   if (policy) print(policyText);
-  else if (json) print(toJson({ sealed: false, launcher: true, ...facts, form, policy: policyText }));
+  else if (json)
+    print(toJson({ sealed: false, launcher: true, ...facts, form, ...pathFields(launcher.paths), policy: policyText }));
   else {
     print(`${path}: launcher`);
     for (const [key, value] of Object.entries(facts)) print(`  ${key.padEnd(15)} ${value}`);
     sayService(policyText);
+    sayPaths(launcher.paths);
     if (!intact) print('  warning: its bytes are not what this version of Selkie writes');
     print(`\n${policyText}`);
   }
@@ -85,6 +98,22 @@ function show(
 function sayService(policyText: string): void {
   if (parsePolicy(policyText).service)
     print('  service: in force only where the program narrows itself: selkie convert --to go, or confine');
+}
+
+/** What the code itself holds, not what the policy's text says. */
+function sayPaths(table: Uint8Array | undefined): void {
+  if (!table) return;
+  const { abi, rules } = decodePaths(table);
+  print(`  paths:          Landlock ABI ${abi} or newer`);
+  for (const { path, rights, isOptional } of rules)
+    print(`    ${listsOf(rights).join(', ').padEnd(21)} ${path}${isOptional ? ' (optional)' : ''}`);
+}
+
+function pathFields(table: Uint8Array | undefined): object {
+  if (!table) return {};
+  const { abi, rules } = decodePaths(table);
+  const fields = rules.map(({ path, rights, isOptional }) => ({ path, lists: listsOf(rights), optional: isOptional }));
+  return { paths: { abi, rules: fields } };
 }
 
 function hex(bytes: Uint8Array): string {

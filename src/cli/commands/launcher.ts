@@ -1,8 +1,8 @@
 import { writeLauncher } from '../../apply/launcher.ts';
 import { UsageError } from '../../base/errors.ts';
 import { ARCH_NAMES, type ArchName } from '../../facts/arches.ts';
+import { NATIVE_ARCH } from '../../kernel/native.ts';
 import { loadPolicy } from '../../load/filter.ts';
-import { nativeArch } from '../../load/native.ts';
 import type { CommandEntry } from '../command.ts';
 import { print, say, sayNote, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
@@ -36,7 +36,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
     .option('-q, --quiet', 'say nothing');
   const parsed = parseWords<Options>(parser, words);
   if (!parsed) return 0;
-  const { policy, output, simple, arch = nativeArch(), force, json, quiet } = parsed.options;
+  const { policy, output, simple, arch = NATIVE_ARCH, force, json, quiet } = parsed.options;
   if (!ARCH_NAMES.includes(arch as ArchName))
     throw new UsageError('bad_arch', `Cannot make a launcher for "${arch}": wanted x86_64 or aarch64`);
   const result = writeLauncher({

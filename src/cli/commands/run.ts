@@ -1,7 +1,7 @@
 import { type RunWay, runWithPolicy } from '../../apply/run.ts';
 import { UsageError } from '../../base/errors.ts';
+import { NATIVE_ARCH } from '../../kernel/native.ts';
 import { loadPolicy } from '../../load/filter.ts';
-import { nativeArch } from '../../load/native.ts';
 import { permittedLines } from '../../policy/permitted.ts';
 import type { CommandEntry } from '../command.ts';
 import { say, sayNote } from '../output.ts';
@@ -42,7 +42,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   const policy = loadPolicy(parsed.options.policy, { onNote: sayNote });
   if (parsed.options.print)
     say(
-      permittedLines(policy, policy.arches ?? [nativeArch()])
+      permittedLines(policy, policy.arches ?? [NATIVE_ARCH])
         .map((line) => `[+] ${line}`)
         .join('\n'),
     );

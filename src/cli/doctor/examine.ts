@@ -12,7 +12,7 @@ import {
   type RefusedCall,
   refusedCalls,
 } from '../../kernel/features.ts';
-import { isSupportedMachine, libc } from '../../kernel/libc.ts';
+import { libc, requireX8664, unsupportedMachine } from '../../kernel/libc.ts';
 import { lookIntoChild, type View } from '../../kernel/look.ts';
 import type { Command } from '../../kernel/needed-calls.ts';
 import { type Place, readPlace } from '../../kernel/place.ts';
@@ -55,11 +55,13 @@ const RECORD_TIMEOUT_MS = 5000;
  * @throws {UnsupportedError} not Linux on x86-64, or no program of ours can be started at all
  */
 export async function examine(): Promise<Examination> {
-  if (!isSupportedMachine())
+  const problem = unsupportedMachine();
+  if (problem !== undefined)
     throw new UnsupportedError(
       'system calls',
-      `Cannot record, run, confine or explain: found ${process.platform} on ${process.arch}, wanted linux on x64; policies can be written, simulated and sealed into x86-64 and AArch64 binaries here`,
+      `Cannot record, run, confine or explain: ${problem}; policies can be written, simulated and sealed into x86-64 and AArch64 binaries here`,
     );
+  requireX8664('try each command', 'record, seal, run, launcher and confine work here too: try them');
   const trial = proberElf([]);
   const files = TrialFiles.open(trial);
   if (files === undefined)

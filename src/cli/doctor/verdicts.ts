@@ -70,7 +70,7 @@ function library({ faults }: Examination, command: Command): Cause | undefined {
   if (faults.library === undefined || command === 'seal') return undefined;
   return {
     because: `Selkie cannot call the kernel from Node: ${faults.library}`,
-    todo: 'Node on Linux x64 with the package @koromix/koffi-linux-x64, which npm installs',
+    todo: 'Node with the package @koromix/koffi-linux-x64, which npm installs',
   };
 }
 

@@ -1,5 +1,5 @@
 import { MARK_ARGUMENT } from '../../facts/seccomp.ts';
-import { AssemblerA64, at64, type MemoryA64 } from '../asm-aarch64.ts';
+import { type AssemblerA64, at64, type MemoryA64 } from '../asm-aarch64.ts';
 import {
   AT_FDCWD,
   CLONE_THREAD_FLAGS,
@@ -16,6 +16,7 @@ import {
   STATE,
   WALL,
 } from './answerer-state.ts';
+import { BTI_C, CAVE_CODE, entryMark } from './entry-mark-aarch64.ts';
 import { callAarch64 as call, NR_AARCH64 as NR } from './static-aarch64.ts';
 
 /** Who answers what `start:` alone permits, for AArch64: answerer-x86-64.ts says how. Offsets from x29, the state. */
@@ -216,26 +217,8 @@ function follow(code: AssemblerA64): void {
   ).b('gone');
 }
 
-/**
- * The code that is planted at the entry; the cave is ld.so's own first instructions behind its landing place, if it has one. x0 stays; x1, x8, x16, x17 are free at a
- * program's entry. Reached by any jump, it goes on through x16, which every landing place takes.
- *
- *     entry: bti jc                     cave: svc 0
- *            mov x8, seccomp                  br x17
- *            mov w1, MARK_ARGUMENT
- *            adr x17, entry
- *            ldr x16, address
- *            br x16
- *            (address of ld.so's entry)
- */
-function entryCode(): Uint8Array {
-  const code = new AssemblerA64().label('entry').bti('jc').mov('x8', NR.seccomp).mov('w1', MARK_ARGUMENT);
-  return code.adr('x17', 'entry').ldrLabel('x16', 'address').br('x16').align(4).label('address').u64(0n).assemble();
-}
-const ENTRY_CODE = entryCode();
+const ENTRY_CODE = entryMark((code) => code.mov('x8', NR.seccomp).mov('w1', MARK_ARGUMENT));
 const ENTRY_SIZE = ENTRY_CODE.length;
-const CAVE_CODE = new AssemblerA64().svc().br('x17').assemble();
-const BTI_C = 0xd503_245f;
 
 /** Functions: plant, and write (x2 bytes from x1 to the address in x3; the result is in x0). */
 function plant(code: AssemblerA64): void {

@@ -1,16 +1,55 @@
 import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION } from '../../facts/seccomp.ts';
 import { type Assembler, at } from '../asm-x86-64.ts';
+import { emitProgram, emitTarget } from '../static-file.ts';
+import {
+  CHILDREN_PATH,
+  CHILDREN_SIZE,
+  CLONE_VM_FILES,
+  CMSG_LENGTH,
+  CMSG_SPACE,
+  DEATH_SIGNAL,
+  ECHILD,
+  EINVAL,
+  EOPNOTSUPP,
+  F_SETFD,
+  FLAG_NEW_LISTENER,
+  FLAG_WAIT_KILLABLE_RECV,
+  GUARD_KILL_SIGNAL,
+  GUARD_LISTENER,
+  GUARD_REFUSED,
+  GUARD_SIGNAL,
+  GUARD_SIGNALS,
+  GUARD_STATE,
+  GUARD_STATUS,
+  GUARD_TRACEE,
+  type GuardOptions,
+  LISTEN_S,
+  MSG_NOSIGNAL,
+  NOT_YET,
+  NOTIFY_ALL,
+  PAUSE_NS,
+  PR_SET_CHILD_SUBREAPER,
+  PR_SET_PDEATHSIG,
+  ROOM,
+  SCM_RIGHTS,
+  SECCOMP_SET_MODE_FILTER,
+  SIG_SETMASK,
+  SIGCHLD,
+  SIGKILL,
+  SOL_SOCKET,
+  WALL,
+  WCONTINUED,
+  WNOHANG,
+  WUNTRACED,
+} from './guard-state.ts';
 import {
   call,
-  emitProgram,
-  emitTarget,
   executeTarget,
   exitAfterFailedExec,
   loadEnvironment,
   resetSignals,
   setNoNewPrivs,
   staticElf,
-  type Target,
 } from './static-x86-64.ts';
 
 /**
@@ -24,73 +63,22 @@ import {
  * signed words: kind, and three values (see GuardMessage).
  */
 
-/** Kinds of message; the values that follow. */
-export const GUARD_LISTENER = 1; // pid
-export const GUARD_REFUSED = 2; // errno of seccomp(2)
-export const GUARD_STATUS = 3; // pid, wait status, errno of execve(2) or 0
-export const GUARD_SIGNAL = 4; // signal, si_code, si_pid
-export const GUARD_TRACEE = 5; // pid: waits to be traced, and then for a byte
-
-/** Signal that asks the guard to kill everything; real-time signals, which nobody sends by accident. */
-export const GUARD_KILL_SIGNAL = 62;
-const DEATH_SIGNAL = 63;
-
-export interface GuardOptions {
-  readonly target: Target;
-  /** Descriptor of the unix socket to Selkie, open in the guard. */
-  readonly socket: number;
-  /** Selkie's pid, which must be the guard's parent. */
-  readonly parent: number;
-  /** Signals that the target shall have blocked: bit N-1 for signal N. */
-  readonly blocked: bigint;
-  /** The filter, encoded instructions of 8 bytes, which must answer the probe call; absent: every call is notified. */
-  readonly filter?: Uint8Array;
-  /** The target waits for a tracer and gets no listener: its filter, which answers no probe call, says SECCOMP_RET_TRACE. */
-  readonly isTraced?: boolean;
-}
-
-const SECCOMP_SET_MODE_FILTER = 1;
-const FLAG_NEW_LISTENER = 8;
-const FLAG_WAIT_KILLABLE_RECV = 32;
-const EINVAL = 22;
-const EOPNOTSUPP = 95;
-const ECHILD = 10;
-const SIGCHLD = 17;
-const SIGKILL = 9;
-const WNOHANG = 1;
-const WUNTRACED = 2;
-const WCONTINUED = 8;
-const WALL = 0x4000_0000;
-const CLONE_VM_FILES = 0x100 | 0x400;
-const MSG_NOSIGNAL = 0x4000;
-
-/**
- * The guard's stack, from its initial rsp down (rounded to 64), all shared with the child until execve:
- *
- *     rbp + 0x4000   here execve(2) put argc, argv, envp
- *     rbp            state, by the offsets below; the child's stack grows down from here
- *     rbp - 0x4000   the guard's stack grows down from here
- */
-const ROOM = 0x4000;
-const LISTENER = at('rbp', 0);
-const EXEC_ERRNO = at('rbp', 8);
-const TARGET_ALIVE = at('rbp', 16);
-const STATUS = 24;
-const MESSAGE = 64;
-const IOVEC = 96;
-const HEADER = 128;
-const CONTROL = 192;
-const SIGINFO = 256;
-const CHILDREN = 512;
-const CHILDREN_SIZE = 0x2000;
-/** What LISTENER holds until seccomp(2) has answered: neither a descriptor nor -errno. */
-const NOT_YET = 0x7fff_ffff;
-
-/** One instruction: return SECCOMP_RET_USER_NOTIF. */
-const NOTIFY_ALL = Uint8Array.of(6, 0, 0, 0, 0, 0, 0xc0, 0x7f);
+/** The state's offsets are from rbp. */
+const {
+  status: STATUS,
+  message: MESSAGE,
+  iovec: IOVEC,
+  header: HEADER,
+  control: CONTROL,
+  siginfo: SIGINFO,
+  children: CHILDREN,
+} = GUARD_STATE;
+const LISTENER = at('rbp', GUARD_STATE.listener);
+const EXEC_ERRNO = at('rbp', GUARD_STATE.execErrno);
+const TARGET_ALIVE = at('rbp', GUARD_STATE.targetAlive);
 
 /** Generates the guard. @returns a static ELF file for x86-64 */
-export function guardElf(options: GuardOptions): Uint8Array {
+export function guardX8664(options: GuardOptions): Uint8Array {
   return staticElf((code, addressOf) => {
     begin(code, options);
     startChild(code);
@@ -107,9 +95,6 @@ export function guardElf(options: GuardOptions): Uint8Array {
 
 /** r15 = envp, rbp = state; tied to its parent; r14 = own pid. */
 function begin(code: Assembler, options: GuardOptions): void {
-  const F_SETFD = 2;
-  const PR_SET_PDEATHSIG = 1;
-  const PR_SET_CHILD_SUBREAPER = 36;
   code.endbr64();
   loadEnvironment(code);
   code.and('rsp', -64).sub('rsp', ROOM).mov('rbp', 'rsp').sub('rsp', ROOM);
@@ -220,9 +205,6 @@ function waitFor(code: Assembler, pid: 'r12' | -1, options: number): Assembler {
 
 /** Functions: sendStatus (of the target, in STATUS), send (MESSAGE), sendWithDescriptor (MESSAGE, descriptor in edi). */
 function sendFunctions(code: Assembler, options: GuardOptions): void {
-  const SOL_SOCKET = 1;
-  const SCM_RIGHTS = 1;
-  const CMSG_LENGTH = 20;
   code
     .label('sendStatus')
     .mov32(at('rbp', MESSAGE), GUARD_STATUS)
@@ -239,7 +221,7 @@ function sendFunctions(code: Assembler, options: GuardOptions): void {
   code
     .mov32(at('rbp', CONTROL + 12), SCM_RIGHTS)
     .mov(at('rbp', CONTROL + 16), 'rdi')
-    .mov('ecx', 24)
+    .mov('ecx', CMSG_SPACE)
     .label('sendAny');
   code
     .lea('rax', at('rbp', MESSAGE))
@@ -267,8 +249,6 @@ function sendFunctions(code: Assembler, options: GuardOptions): void {
  * filter that only pretends to install it is EOPNOTSUPP.
  */
 function child(code: Assembler, options: GuardOptions): void {
-  const PR_SET_PDEATHSIG = 1;
-  const SIG_SETMASK = 2;
   code.label('child').mov('edi', PR_SET_PDEATHSIG).mov('esi', SIGKILL);
   call(code, 'prctl');
   call(code, 'getppid').cmp('rax', 'r14').jcc('ne', 'end');
@@ -322,12 +302,7 @@ function proveFilter(code: Assembler): void {
 }
 
 function data(code: Assembler, options: GuardOptions): void {
-  const bit = (signal: number) => 1n << BigInt(signal - 1);
-  const signals = [1, 2, 3, 15, SIGCHLD, GUARD_KILL_SIGNAL, DEATH_SIGNAL].reduce(
-    (set, signal) => set | bit(signal),
-    0n,
-  );
-  code.align(8).label('blocked').u64(options.blocked).label('signals').u64(signals);
-  code.label('pause').u64(0n).u64(30_000n).label('second').u64(1n).u64(0n);
-  code.label('childrenPath').text('/proc/thread-self/children\0');
+  code.align(8).label('blocked').u64(options.blocked).label('signals').u64(GUARD_SIGNALS);
+  code.label('pause').u64(0n).u64(PAUSE_NS).label('second').u64(LISTEN_S).u64(0n);
+  code.label('childrenPath').text(CHILDREN_PATH);
 }

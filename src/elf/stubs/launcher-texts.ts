@@ -1,3 +1,5 @@
+import { LANDLOCK_STEPS, type LandlockStep } from './landlock.ts';
+
 /** What the launchers of all machines say, by label. */
 export const LAUNCHER_TEXTS = {
   runText: "selkie: cannot run '",
@@ -13,5 +15,14 @@ export const LAUNCHER_TEXTS = {
   auxvName: 'auxv',
   memName: 'mem',
 } as const;
+
+/** Of launchers with `paths:`. */
+export const LANDLOCK_TEXTS: Readonly<Record<LandlockStep | 'path', string>> = {
+  landlock: `selkie: cannot confine: ${LANDLOCK_STEPS.landlock} failed`,
+  landlockAbi: "selkie: cannot confine: the kernel's Landlock is older than paths: needs",
+  landlockProof: `selkie: cannot confine: ${LANDLOCK_STEPS.landlockProof} failed`,
+  openProof: `selkie: cannot confine: ${LANDLOCK_STEPS.openProof} failed`,
+  path: "selkie: cannot confine: paths: '",
+};
 
 export const USAGE = 'selkie: usage: LAUNCHER COMMAND [ARGUMENT...]\n';

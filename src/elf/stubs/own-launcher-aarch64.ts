@@ -1,9 +1,11 @@
 import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION } from '../../facts/seccomp.ts';
 import { type AssemblerA64, at64 } from '../asm-aarch64.ts';
-import type { LauncherForm } from '../payload.ts';
+import { RULE } from '../paths-table.ts';
+import type { LauncherParts } from '../payload.ts';
 import { askForAnswerer, emitAnswerer, startAnswerer } from './answerer-aarch64.ts';
 import { NOT_YET } from './answerer-state.ts';
-import { LAUNCHER_TEXTS, USAGE } from './launcher-texts.ts';
+import { restrictPaths } from './landlock-aarch64.ts';
+import { LANDLOCK_TEXTS, LAUNCHER_TEXTS, USAGE } from './launcher-texts.ts';
 import { callAarch64 as call, staticElfAarch64 } from './static-aarch64.ts';
 
 /**
@@ -24,18 +26,20 @@ const STDERR = 2;
 const OWN_FAILURE = 125;
 
 /** Generates the launcher. @returns a static ELF file for AArch64 that carries the notes */
-export function ownLauncherAarch64(program: Uint8Array, form: LauncherForm, notes: Uint8Array): Uint8Array {
+export function ownLauncherAarch64({ program, form, paths }: LauncherParts, notes?: Uint8Array): Uint8Array {
   const isAnswered = form !== 'simple';
   return staticElfAarch64((code, addressOf) => {
     begin(code);
     setPrivileges(code);
     if (isAnswered) startAnswerer(code, form === 'loader');
+    if (paths) restrictToPaths(code);
     installFilter(code, isAnswered);
     if (isAnswered) askForAnswerer(code);
     execute(code);
     if (isAnswered) emitAnswerer(code, form === 'loader');
     emitFailures(code);
     emitComplain(code);
+    if (paths) emitPaths(code, paths);
     for (const [label, text] of Object.entries(LAUNCHER_TEXTS)) code.label(label).text(`${text}\0`);
     code.label('usageText').text(USAGE).label('usageEnd').align(8);
     // struct sock_fprog: u16 count | 6 bytes | pointer.
@@ -67,6 +71,17 @@ function setPrivileges(code: AssemblerA64): void {
   code.adr('x26', 'privilegesText');
   prctl(PR_SET_NO_NEW_PRIVS, 1).cbnz('x0', 'failed');
   prctl(PR_GET_NO_NEW_PRIVS, 0).cmp('x0', 1).bif('ne', 'failed');
+}
+
+function restrictToPaths(code: AssemblerA64): void {
+  code.adr('x10', 'paths');
+  restrictPaths(code, { step: (step) => code.adr('x26', step), failed: 'failed', failedPath: 'failedPath' });
+}
+
+function emitPaths(code: AssemblerA64, paths: Uint8Array): void {
+  code.label('failedPath').neg('x25', 'x0').adr('x2', 'path').add('x24', 'x10', RULE.path).bl('complain').b('leaveOwn');
+  for (const [label, text] of Object.entries(LANDLOCK_TEXTS)) code.label(label).text(`${text}\0`);
+  code.align(8).label('paths').data(paths);
 }
 
 function installFilter(code: AssemblerA64, isAnswered: boolean): void {

@@ -1,10 +1,13 @@
 import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION } from '../../facts/seccomp.ts';
 import { type Assembler, at } from '../asm-x86-64.ts';
-import type { LauncherForm } from '../payload.ts';
+import { RULE } from '../paths-table.ts';
+import type { LauncherParts } from '../payload.ts';
+import { emitProgram } from '../static-file.ts';
 import { NOT_YET } from './answerer-state.ts';
 import { askForAnswerer, emitAnswerer, startAnswerer } from './answerer-x86-64.ts';
-import { LAUNCHER_TEXTS, USAGE } from './launcher-texts.ts';
-import { call, emitProgram, loadEnvironment, staticElf } from './static-x86-64.ts';
+import { restrictPaths } from './landlock-x86-64.ts';
+import { LANDLOCK_TEXTS, LAUNCHER_TEXTS, USAGE } from './launcher-texts.ts';
+import { call, loadEnvironment, staticElf } from './static-x86-64.ts';
 import { emitTracer, startTracer } from './tracer-x86-64.ts';
 
 /**
@@ -48,8 +51,7 @@ export interface Injection {
  * @returns a static ELF file for x86-64 that carries the notes
  */
 export function ownLauncherX8664(
-  program: Uint8Array,
-  form: LauncherForm,
+  { program, form, paths }: LauncherParts,
   notes?: Uint8Array,
   injection?: Injection,
 ): Uint8Array {
@@ -58,6 +60,8 @@ export function ownLauncherX8664(
     begin(code);
     setPrivileges(code);
     if (isAnswered) startAnswerer(code, form === 'loader');
+    // This thread alone: the answerer needs files that the command must not have, and ends by its exec.
+    if (paths) restrictToPaths(code);
     if (isAnswered || !injection) installFilter(code, 'fprog', isAnswered, injection ? 'inject' : 'failed');
     if (isAnswered) askForAnswerer(code);
     if (isAnswered && injection) code.jmp('execute');
@@ -68,6 +72,7 @@ export function ownLauncherX8664(
     emitFailures(code);
     emitComplain(code);
     emitTexts(code);
+    if (paths) emitPaths(code, paths);
     emitProgram(code, program, addressOf);
     if (injection) emitProgram(code, injection.first, addressOf, 'fprogFirst');
   }, notes);
@@ -99,6 +104,18 @@ function setPrivileges(code: Assembler): void {
 
 function prctl(code: Assembler): Assembler {
   return call(code.xor('edx', 'edx').xor('r10d', 'r10d').xor('r8d', 'r8d'), 'prctl');
+}
+
+function restrictToPaths(code: Assembler): void {
+  code.lea('r12', 'paths');
+  restrictPaths(code, { step: (step) => code.lea('rbx', step), failed: 'failed', failedPath: 'failedPath' });
+}
+
+function emitPaths(code: Assembler, paths: Uint8Array): void {
+  code.label('failedPath').mov('r13', 'rax').neg('r13').lea('rsi', 'path').add('r12', RULE.path).call('complain');
+  code.jmp('leaveOwn');
+  for (const [label, text] of Object.entries(LANDLOCK_TEXTS)) code.label(label).text(`${text}\0`);
+  code.align(8).label('paths').data(paths);
 }
 
 /** Installs a filter on this thread alone, proves it by the probe call, and shows the listener to the answerer. */

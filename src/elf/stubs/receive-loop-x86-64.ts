@@ -1,40 +1,22 @@
 import { ARCHES } from '../../facts/arches.ts';
 import { Assembler, at } from '../asm-x86-64.ts';
+import { EINTR, ENOENT, SECCOMP_IOCTL_NOTIF_RECV, SECCOMP_IOCTL_NOTIF_SEND } from './answerer-state.ts';
+import {
+  LIMIT,
+  LOOP_NUMBERS,
+  LOOP_POLLED,
+  LOOP_RECEIVED,
+  LOOP_STATE,
+  LOOP_TASKS,
+  NOTIF_WORDS,
+  POLLIN,
+} from './receive-loop-state.ts';
 
-/**
- * The receive loop for calls that are known already, as machine code: poll, receive, count, let through, again. It leaves to its caller
- * whatever it does not know. A function of the C ABI: `int loop(struct state *)`.
- *
- *     state + 0     struct pollfd[3]: listener, and two more that only end the loop
- *     state + 32    struct seccomp_notif (80 bytes)
- *     state + 160   struct seccomp_notif_resp
- *     state + 192   listener (u32)
- *     state + 200   address of the task table: 64 entries of u32 tid, u32 unused, u64 address of the task's counts
- *
- * Counts are u64 by number of x86_64, 0 for a number that is not known. A task's entry is that of its id's low six bits.
- */
-export const LOOP_STATE = { poll: 0, notif: 32, response: 160, listener: 192, tasks: 200, size: 208 } as const;
-export const LOOP_TASKS = 64;
-export const LOOP_TASK_SIZE = 16;
-export const LOOP_NUMBERS = 512;
-
-/** Results: look at the poll set; a received call in `notif` is the caller's to answer; -errno of an ioctl that should not fail. */
-export const LOOP_POLLED = 0;
-export const LOOP_RECEIVED = 1;
-
-/** Most calls that are served before the loop ends by itself, so that its caller can tell how far it is. */
-const LIMIT = 20_000;
 const POLL = 7;
 const IOCTL = 16;
-const SECCOMP_IOCTL_NOTIF_RECV = 0xc050_2100;
-const SECCOMP_IOCTL_NOTIF_SEND = 0xc018_2101;
-const NOTIF_WORDS = 10;
-const ENOENT = 2;
-const EINTR = 4;
-const POLLIN = 1;
 
-/** Generates the function. */
-export function receiveLoopCode(): Uint8Array {
+/** Generates the receive loop for x86-64; see receive-loop-state.ts. */
+export function receiveLoopX8664(): Uint8Array {
   const code = new Assembler().endbr64().push('rbx').push('rbp').mov('rbx', 'rdi').mov('ebp', LIMIT);
   code.label('next').dec('ebp').jcc('e', 'polled');
   code.lea('rdi', at('rbx', LOOP_STATE.poll)).mov('esi', 3).mov('rdx', -1).mov('eax', POLL).syscall();

@@ -26,6 +26,7 @@ export const NR = {
   write: 1,
   open: 2,
   close: 3,
+  fstat: 5,
   poll: 7,
   rt_sigaction: 13,
   rt_sigprocmask: 14,
@@ -48,41 +49,17 @@ export const NR = {
   prctl: 157,
   exit_group: 231,
   openat: 257,
+  newfstatat: 262,
   pipe2: 293,
   seccomp: 317,
+  landlock_create_ruleset: 444,
+  landlock_add_rule: 445,
+  landlock_restrict_self: 446,
 } as const;
 
 /** mov eax, number; syscall. Clobbers rcx and r11. */
 export function call(code: Assembler, name: keyof typeof NR): Assembler {
   return code.mov('eax', NR[name]).syscall();
-}
-
-/** The command that a generated program executes. */
-export interface Target {
-  /** The file: absolute or relative to the working directory; PATH is not searched. */
-  readonly path: string;
-  readonly argv: readonly string[];
-}
-
-/** Data labels `path`, `argv`, and `shell`, `shellArgv`: what execvp(3) runs where the kernel says ENOEXEC. */
-export function emitTarget(code: Assembler, target: Target, addressOf: AddressOf): void {
-  code.label('path').text(`${target.path}\0`).label('shell').text('/bin/sh\0');
-  for (const [index, word] of target.argv.entries()) code.label(`word${index}`).text(`${word}\0`);
-  code.align(8).label('argv');
-  for (const index of target.argv.keys()) code.u64(addressOf(`word${index}`));
-  code.u64(0n).label('shellArgv').u64(addressOf('shell')).u64(addressOf('path'));
-  for (const index of target.argv.slice(1).keys()) code.u64(addressOf(`word${index + 1}`));
-  code.u64(0n);
-}
-
-/** Data label `fprog` (or another): struct sock_fprog, u16 count | 6 bytes | pointer; and the program. */
-export function emitProgram(code: Assembler, program: Uint8Array, addressOf: AddressOf, label = 'fprog'): void {
-  code
-    .align(8)
-    .label(label)
-    .u64(BigInt(program.length / 8))
-    .u64(addressOf(`${label}Program`));
-  code.label(`${label}Program`).data(program);
 }
 
 /** r15 = envp, from the stack as execve(2) leaves it: argc, argv, 0, envp, 0. */

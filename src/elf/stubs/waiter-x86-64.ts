@@ -1,15 +1,7 @@
 import type { Assembler } from '../asm-x86-64.ts';
 import { at } from '../asm-x86-64.ts';
-import {
-  call,
-  emitTarget,
-  executeTarget,
-  exitAfterFailedExec,
-  loadEnvironment,
-  resetSignals,
-  staticElf,
-  type Target,
-} from './static-x86-64.ts';
+import { emitTarget, type Target } from '../static-file.ts';
+import { call, executeTarget, exitAfterFailedExec, loadEnvironment, resetSignals, staticElf } from './static-x86-64.ts';
 
 /**
  * The waiter of `record --backend ebpf`: a process that waits for a byte from Selkie, so that what is to observe it can be put in place, and then

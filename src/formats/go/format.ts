@@ -4,6 +4,7 @@ import { compilePolicy, compileService } from '../../compile/compile-policy.ts';
 import type { ArchName } from '../../facts/arches.ts';
 import { syscallNumber } from '../../facts/syscalls.ts';
 import type { Policy } from '../../policy/model.ts';
+import { refusePaths } from '../../policy/paths.ts';
 import { permittedLines } from '../../policy/permitted.ts';
 import { setMembers } from '../../policy/sets.ts';
 import type { FormatInput, FormatOutput, OutputFile } from '../format.ts';
@@ -35,6 +36,7 @@ export function write(input: FormatInput): FormatOutput {
     const wanted = 'add x86_64 or aarch64 to arches';
     throw new PolicyError('wrong_arch', `this policy is for ${arches.join(', ')}, Go source is for others: ${wanted}`);
   }
+  refusePaths(input.policy, 'are not in Go source: seal the binary, or start it by run or a launcher');
   const { program, notes } = compilePolicy(input.policy, { arches, includeStart: false, probe: true });
   const service = input.policy.service && compileService(input.policy, { arches });
   const heading = headingOf(input, names);
