@@ -1,65 +1,50 @@
 /**
- * What recording costs: dd with 400,000 calls, and a Go HTTP server that answers 2,000 and 20,000 requests; native, under the least C
- * recorder on the same interface (bench/rec_min.c), under `selkie record`, and under strace; interleaved, free and pinned to one CPU. Prints
- * the median times and the factors between the added times.
+ * What recording by notification costs: native, under the least C recorder on the same interface (bench/rec_min.c), and under `selkie record`,
+ * interleaved, free and pinned to one CPU; under strace once. Programs are timed from inside the observation (bench/timed.c), without the
+ * start of the recorder, and as whole commands, with it. Prints medians, what is added to native, and the factors between that.
  *
- *     node build/bench/record.js [ROUNDS]
+ *     node build/bench/record.js [ROUNDS [WORD]]
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { buildGo } from '../test/support/go.ts';
-import { missingTools } from '../test/support/tools.ts';
+import { buildC, folder, median, PROGRAMS, SELKIE, type TimedProgram, timeMs, wholeMs } from './own-time.ts';
 
-const rounds = Number(process.argv[2] ?? 5);
-const folder = mkdtempSync(join(tmpdir(), 'selkie-bench-'));
-const minimal = join(folder, 'rec_min');
-const source = fileURLToPath(new URL('../../bench/rec_min.c', import.meta.url));
-const selkie = fileURLToPath(new URL('../../bin/selkie', import.meta.url));
+const [rounds = '5', wanted = ''] = process.argv.slice(2);
+process.env.GOMAXPROCS = '2';
 
-execFileSync('gcc', ['-O2', '-o', minimal, source]);
-
-const server = join(folder, 'go-http');
-if (missingTools('go') === false) buildGo('go', 'go-http', server);
-const programs: { readonly [name: string]: readonly string[] } = {
-  dd: ['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=1', 'count=200000', 'status=none'],
-  ...(missingTools('go') === false
-    ? { 'go-http 2000': [server, '-requests', '2000'], 'go-http 20000': [server, '-requests', '20000'] }
-    : {}),
-};
+const DD_400K: TimedProgram = [1, 'dd', 'if=/dev/zero', 'of=/dev/null', 'bs=1', 'count=200000', 'status=none'];
+const programs: { readonly [name: string]: TimedProgram } = { ...PROGRAMS, 'dd 200k×2': DD_400K };
+const policy = join(folder, 'policy.yaml');
 const ways: { readonly [name: string]: readonly string[] } = {
   native: [],
-  c: [minimal],
-  selkie: [process.execPath, selkie, 'record', '-q', '--force', '-o', join(folder, 'policy.yaml')],
-  strace: ['strace', '-f', '-o', '/dev/null'],
+  C: [buildC('rec_min')],
+  selkie: [process.execPath, SELKIE, 'record', '-q', '--force', '--backend', 'notify', '-o', policy],
 };
+const STRACE = ['strace', '-f', '-o', '/dev/null'];
 const cpus: { readonly [name: string]: readonly string[] } = { free: [], pinned: ['taskset', '-c', '1'] };
 
-function timeMs(command: readonly string[]): number {
-  const [program = '', ...args] = command;
-  const begin = process.hrtime.bigint();
-  const { status } = spawnSync(program, args, { stdio: 'ignore', env: { ...process.env, GOMAXPROCS: '2' } });
-  if (status !== 0) throw new Error(`${command.join(' ')}: ${status}`);
-  return Number(process.hrtime.bigint() - begin) / 1e6;
+/** What each way adds, by its times in ms. */
+function line(kind: string, times: Readonly<Record<string, readonly number[]>>): string {
+  const of = (way: string) => median(times[way] ?? []);
+  const added = (way: string) => of(way) - of('native');
+  const factor = (added('selkie') / added('C')).toFixed(2);
+  const words = ['C', 'selkie'].map((way) => `${way} +${added(way).toFixed(2)}`);
+  return `${kind} native ${of('native').toFixed(2)} ms, ${words.join(', ')}, factor ${factor}`;
 }
 
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-
-function compare(label: string, prefix: readonly string[], command: readonly string[]): void {
-  const times = new Map<string, number[]>(Object.keys(ways).map((name) => [name, []]));
-  for (let round = 0; round < rounds; round += 1)
-    for (const [name, recorder] of Object.entries(ways))
-      times.get(name)?.push(timeMs([...prefix, ...recorder, ...command]));
-  const of = (name: string) => median(times.get(name) ?? []);
-  const added = (name: string) => of(name) - of('native');
-  const line = Object.keys(ways).map((name) => `${name} ${of(name).toFixed(0)} ms`);
-  const factors = `selkie/c ${(added('selkie') / added('c')).toFixed(2)}, strace/selkie ${(added('strace') / added('selkie')).toFixed(1)}`;
-  console.log(`${label}: ${line.join(', ')}; added: ${factors}`);
+function compare(label: string, prefix: readonly string[], program: TimedProgram): void {
+  const [, ...command] = program;
+  const names = Object.keys(ways);
+  const own: Record<string, number[]> = Object.fromEntries(names.map((name) => [name, []]));
+  const whole: Record<string, number[]> = Object.fromEntries(names.map((name) => [name, []]));
+  for (let round = 0; round < Number(rounds); round += 1)
+    for (const [name, recorder] of Object.entries(ways)) {
+      own[name]?.push(...timeMs([...prefix, ...recorder], program).wall);
+      whole[name]?.push(wholeMs([...prefix, ...recorder, ...command]));
+    }
+  const strace = median(timeMs([...prefix, ...STRACE], [1, ...command]).wall) - median(own.native ?? []);
+  console.log(`${label}: ${line('own', own)}; ${line('whole', whole)}; strace, once: +${strace.toFixed(2)}`);
 }
 
-for (const [program, command] of Object.entries(programs))
-  for (const [where, prefix] of Object.entries(cpus)) compare(`${program}, ${where}`, prefix, command);
-rmSync(folder, { recursive: true });
+for (const [name, program] of Object.entries(programs))
+  if (name.includes(wanted))
+    for (const [where, prefix] of Object.entries(cpus)) compare(`${name}, ${where}`, prefix, program);

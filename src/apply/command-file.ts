@@ -8,7 +8,9 @@ import { ARCHES } from '../facts/arches.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
 import { hasFileCapabilities } from '../kernel/xattr.ts';
 import { decide } from '../policy/decide.ts';
+import type { Paths } from '../policy/model.ts';
 import type { ResolvedPolicy } from '../policy/resolved.ts';
+import { loaderOf, requireExecutable } from './command-paths.ts';
 
 /** What can be known before a command starts: it would lack what it needs. Files that cannot be read are not judged. */
 
@@ -27,6 +29,7 @@ export interface CommandRules {
   /** The policy without `start:`. */
   readonly main: ResolvedPolicy;
   readonly form: LauncherForm;
+  readonly paths?: Paths;
 }
 
 /**
@@ -34,11 +37,13 @@ export interface CommandRules {
  *
  * @returns whether the program that the kernel executes in the end is a 32-bit one
  * @throws {UsageError} `privileged_command`: it is setuid, setgid or has file capabilities, and no_new_privs would withhold them
- * @throws {PolicyError} `exec_refused`: a script for env(1), which executes another program, where `start:` alone permits execve
+ * @throws {PolicyError} `exec_refused`: a script for env(1), which executes another program, where `start:` alone permits execve; or `paths:` does not permit to
+ *   execute what the command needs
  */
 export function checkCommand(path: string, rules: CommandRules): boolean {
   let file = path;
   for (let depth = 0; depth <= MAX_SCRIPTS; depth += 1) {
+    if (rules.paths) requireExecutable(file, path, rules.paths);
     const image = checkFile(file, path, rules);
     if (typeof image !== 'string') return image === 32;
     file = image;
@@ -57,6 +62,8 @@ function checkFile(file: string, command: string, rules: CommandRules): string |
     if (interpreter === undefined) {
       if (!isElf(head)) return undefined;
       requireNoPrivileges(file, fd);
+      const loader = rules.paths && loaderOf(file);
+      if (rules.paths && loader !== undefined) requireExecutable(loader, command, rules.paths);
       return head[EI_CLASS] === ELFCLASS32 ? 32 : undefined;
     }
     if (basename(interpreter) === 'env' && rules.form !== 'simple' && !permitsExec(rules.main))

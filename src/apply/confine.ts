@@ -1,9 +1,11 @@
+import { closeSync } from 'node:fs';
 import { PolicyError, SyscallError, UnsupportedError } from '../base/errors.ts';
 import { encodeProgram } from '../bpf/codec.ts';
 import type { Program } from '../bpf/instruction.ts';
 import { compile } from '../compile/compile.ts';
 import { compileService } from '../compile/compile-policy.ts';
 import { ARCHES } from '../facts/arches.ts';
+import { LANDLOCK_RESTRICT_SELF_TSYNC, TSYNC_ABI } from '../facts/landlock.ts';
 import {
   PROBE_ARGUMENT,
   PROBE_ERRNO,
@@ -13,6 +15,7 @@ import {
 } from '../facts/seccomp.ts';
 import { syscallNumber } from '../facts/syscalls.ts';
 import { NR, SECCOMP_FILTER_FLAG_TSYNC } from '../kernel/abi.ts';
+import { landlockAbi, openRuleset, restrictSelf } from '../kernel/landlock.ts';
 import { errnoName, libc, trySyscall } from '../kernel/libc.ts';
 import { giveUpRings } from '../kernel/libuv-ring.ts';
 import { NATIVE_ARCH } from '../kernel/native.ts';
@@ -20,8 +23,8 @@ import { hasNoNewPrivs, installFilter, setNoNewPrivs, tryActionAvailable, tryFla
 import { closeThreadStatuses, openThreadStatuses, readThreadStatus, type ThreadStatus } from '../kernel/threads.ts';
 import { encodeAction } from '../policy/action.ts';
 import { decide } from '../policy/decide.ts';
-import type { Action, Policy } from '../policy/model.ts';
-import { refusePaths } from '../policy/paths.ts';
+import type { Action, Paths, Policy } from '../policy/model.ts';
+import { resolvePaths } from '../policy/paths.ts';
 import { resolvePolicy } from '../policy/resolve.ts';
 import type { ResolvedPolicy } from '../policy/resolved.ts';
 import { servicePolicy } from '../policy/service.ts';
@@ -65,16 +68,17 @@ export interface Confinement extends Narrowing {
 export function confineProcess(policy: Policy): Confinement {
   libc();
   checkEnforceable(policy);
-  refusePaths(policy, 'cannot be put in force by this command yet');
   const resolved = resolvePolicy(policy, { arches: [NATIVE_ARCH] });
   const program = compile(resolved, { probe: true });
   const service = policy.service && encodedService(policy);
   checkKernel(policy);
-  if (!allows(resolved, 'io_uring_enter')) giveUpRings();
+  const ruleset = policy.paths && rulesetForAllThreads(policy.paths);
+  // A thread of the kernel's own may work for a ring: Landlock is not known to reach it.
+  if (ruleset !== undefined || !allows(resolved, 'io_uring_enter')) giveUpRings();
   const statuses = openThreadStatuses();
   try {
     const before = filtersOfThisThread();
-    install(encodeProgram(program), PROBE_ERRNO);
+    install(encodeProgram(program), PROBE_ERRNO, ruleset);
     // A refused read or close could kill, so none is made that the policy does not allow.
     const threads = allows(resolved, 'read') ? confirmThreads(statuses, before) : 0;
     return { threads, program, narrow: narrower(resolved, service) };
@@ -164,12 +168,29 @@ function checkKernel(policy: Policy): void {
   }
 }
 
-/** no_new_privs, the filter, and the proof that it is ours that answers: by this errno. */
-function install(program: Uint8Array, proof: number): void {
+/**
+ * A ruleset of Landlock for all threads: Node has several before any code of ours runs.
+ *
+ * @throws {UnsupportedError} the kernel restricts one thread at a time
+ */
+function rulesetForAllThreads(paths: Paths): number {
+  const abi = landlockAbi();
+  if (abi < TSYNC_ABI) {
+    const problem = `this kernel's Landlock (ABI ${abi}) restricts one thread at a time, and Node has several`;
+    const others = 'selkie run, selkie launcher and selkie seal put them in force here';
+    throw new UnsupportedError('paths', `Cannot put paths: in force in this process: ${problem}: ${others}`, '7.0');
+  }
+  return openRuleset(resolvePaths(paths));
+}
+
+/** no_new_privs, Landlock, the filter, and the proof that it is ours that answers: by this errno. */
+function install(program: Uint8Array, proof: number, ruleset?: number): void {
   // Refused by an earlier filter: then it is set, or seccomp(2) says EACCES.
   const wasSet = hasNoNewPrivs() !== false;
   if (!wasSet) setNoNewPrivs();
-  const kept = wasSet ? '' : '; no filter was installed, but no_new_privs is set now and stays';
+  const unprivileged = wasSet ? '' : '; no filter was installed, but no_new_privs is set now and stays';
+  if (ruleset !== undefined) restrictAllThreads(ruleset);
+  const kept = ruleset === undefined ? unprivileged : '; no filter was installed, but paths: are in force and stay';
   try {
     installFilter(program, SECCOMP_FILTER_FLAG_TSYNC, false);
   } catch (error) {
@@ -184,6 +205,14 @@ function install(program: Uint8Array, proof: number): void {
       EPERM,
       `Cannot confine this process: the kernel said yes, but the filter does not answer: an outer filter pretends to install it${kept}`,
     );
+}
+
+function restrictAllThreads(ruleset: number): void {
+  try {
+    restrictSelf(ruleset, LANDLOCK_RESTRICT_SELF_TSYNC);
+  } finally {
+    closeSync(ruleset);
+  }
 }
 
 function filtersOfThisThread(): number | undefined {

@@ -48,10 +48,16 @@ export function runLauncher(policy: Policy, path: string, way: RunWay): Uint8Arr
   }
   const { program, form } = compileLauncher(policy, NATIVE_ARCH, way === 'simple');
   const main = resolvePolicy(policy, { arches });
-  const is32 = checkCommand(path, { main, form });
+  const is32 = checkCommand(path, { main, form, ...(policy.paths && { paths: policy.paths }) });
+  // The follower knows no entries of 32-bit programs.
+  const always = way === 'inject' || (is32 && form === 'loader');
   const parts = { program, form, ...tableOfPaths(policy) };
   if (NATIVE_ARCH === 'aarch64') {
-    if (way === 'inject') throw new UsageError('not_on_aarch64', 'Cannot take --inject: it needs x86-64');
+    if (always)
+      throw new UsageError(
+        'not_on_aarch64',
+        'Cannot end start: by ptrace, as --inject and 32-bit programs ask: that needs x86-64; take --simple',
+      );
     return ownLauncherAarch64(parts);
   }
   if (form === 'simple') return ownLauncherX8664(parts);
@@ -59,8 +65,7 @@ export function runLauncher(policy: Policy, path: string, way: RunWay): Uint8Arr
   const injection: Injection = {
     first: encodeProgram(first),
     second: encodeProgram(second),
-    // The follower knows no entries of 32-bit programs.
-    always: way === 'inject' || (is32 && form === 'loader'),
+    always,
   };
   return ownLauncherX8664(parts, undefined, injection);
 }

@@ -5,8 +5,8 @@ import { CALLER, COMPAT, IMAGE_SHIFT, IN_PROGRAM, type Maps, PROCESS } from './l
 
 /**
  * Who makes a call. The map of processes is a hash, which costs more than all else that a call does; so what was found there is kept at a place that the process's
- * id says, until the map changes. A place is filled only if it is as it was before the map was asked, and whoever changes the map first changes the place to
- * what it never was: nothing old can stay there.
+ * id says, until the map changes. A place is filled only if it is as it was before the map was asked, and who changes the map then changes the place to what
+ * it never was: nothing old can stay there.
  */
 
 /** Where ids of processes are on the stack of all programs. */

@@ -139,7 +139,7 @@ function exitProgram(btf: Btf, maps: Maps): Uint8Array {
   return code.label('out').mov('r0', 0).exit().assemble();
 }
 
-/** For a uprobe at the entry of the command's program: start-up is over. */
+/** For a breakpoint at the entry of the command's program: start-up is over. */
 export function entryProgram(maps: Maps): Uint8Array {
   const code = currentProcess(new EbpfAssembler(), PID);
   lookUp(code, maps.processes, PID).jumpIf('eq', 'r0', 0, 'out');

@@ -23,7 +23,9 @@ const NAMES = [
   'io_uring_setup',
   'ioctl',
   'kill',
+  'landlock_add_rule',
   'landlock_create_ruleset',
+  'landlock_restrict_self',
   'memfd_create',
   'mmap',
   'munmap',
@@ -55,6 +57,8 @@ export const NR: { readonly [K in (typeof NAMES)[number] | 'poll']: number } = {
   poll: NUMBERS.poll ?? number('ppoll'),
 };
 
+/** include/uapi/linux/fcntl.h */
+export const AT_FDCWD = -100;
 /** include/uapi/linux/prctl.h */
 export const PR_SET_NO_NEW_PRIVS = 38;
 export const PR_GET_NO_NEW_PRIVS = 39;

@@ -20,7 +20,7 @@ const BPF_MAP_LOOKUP_BATCH = 24;
 /** include/uapi/linux/bpf.h: enum bpf_map_type, bpf_prog_type, bpf_attach_type. */
 export const MAP_HASH = 1;
 export const MAP_ARRAY = 2;
-const PROGRAM_KPROBE = 2;
+const PROGRAM_PERF_EVENT = 7;
 const PROGRAM_TRACING = 26;
 const BPF_TRACE_RAW_TP = 23;
 
@@ -176,7 +176,7 @@ export function readMap(map: number, shape: MapShape, room: MapRoom): MapContent
 export interface ProgramShape {
   readonly name: string;
   readonly code: Uint8Array;
-  /** The number of the tracepoint's type btf_trace_NAME; absent for a uprobe's program. */
+  /** The number of the tracepoint's type btf_trace_NAME; absent for a breakpoint's program. */
   readonly tracepoint?: number;
 }
 
@@ -202,7 +202,7 @@ export function loadProgram(program: ProgramShape): number {
 
 function tryLoad({ name, code, tracepoint }: ProgramShape, log: Buffer | undefined): number {
   return bpf(BPF_PROG_LOAD, (attr) => {
-    attr.writeUInt32LE(tracepoint === undefined ? PROGRAM_KPROBE : PROGRAM_TRACING, 0);
+    attr.writeUInt32LE(tracepoint === undefined ? PROGRAM_PERF_EVENT : PROGRAM_TRACING, 0);
     attr.writeUInt32LE(code.length / 8, 4);
     attr.writeBigUInt64LE(addressOf(code), 8);
     attr.writeBigUInt64LE(addressOf(LICENSE), 16);
@@ -230,30 +230,28 @@ const PERF_FLAG_FD_CLOEXEC = 8;
 const PERF_EVENT_IOC_ENABLE = 0x2400;
 const PERF_EVENT_IOC_SET_BPF = 0x4004_2408;
 const PERF_ATTR_SIZE = 112;
+const PERF_TYPE_BREAKPOINT = 5;
+const HW_BREAKPOINT_X = 4;
+/** disabled, exclude_kernel, exclude_hv */
+const PERF_BITS = 0x61n;
 
-/** An instruction of a file, as one process executes it. */
-export interface UprobeShape {
-  /** As /sys/bus/event_source/devices/uprobe/type says. */
-  readonly type: number;
-  readonly pid: number;
-  readonly path: string;
-  /** In the file, in bytes. */
-  readonly offset: bigint;
-}
-
-/** Runs a program at an instruction: perf_event_open(2) with a uprobe. @returns a descriptor, undefined where the kernel refuses */
-export function attachUprobe(program: number, { type, pid, path, offset }: UprobeShape): number | undefined {
-  const file = Buffer.from(`${path}\0`);
+/**
+ * Runs a program when a thread comes to an address, by one of the processor's breakpoints: perf_event_open(2).
+ *
+ * @returns a descriptor, undefined where the kernel refuses, or other breakpoints have taken all that there are
+ */
+export function attachBreakpoint(program: number, tid: number, address: bigint): number | undefined {
   const attr = Buffer.alloc(PERF_ATTR_SIZE);
-  attr.writeUInt32LE(type, 0);
+  attr.writeUInt32LE(PERF_TYPE_BREAKPOINT, 0);
   attr.writeUInt32LE(PERF_ATTR_SIZE, 4);
   attr.writeBigUInt64LE(1n, 16);
-  attr.writeBigUInt64LE(addressOf(file), 56);
-  attr.writeBigUInt64LE(offset, 64);
-  // Safe because: `file` is referenced until the kernel has copied it.
-  const event = trySyscall(NR.perf_event_open, attr, pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
-  if (event < 0 || file.length === 0) return undefined;
-  mustSyscall('ioctl', 'set the program of a uprobe', NR.ioctl, event, PERF_EVENT_IOC_SET_BPF, program);
-  mustSyscall('ioctl', 'enable a uprobe', NR.ioctl, event, PERF_EVENT_IOC_ENABLE, 0);
+  attr.writeBigUInt64LE(PERF_BITS, 40);
+  attr.writeUInt32LE(HW_BREAKPOINT_X, 52);
+  attr.writeBigUInt64LE(address, 56);
+  attr.writeBigUInt64LE(8n, 64);
+  const event = trySyscall(NR.perf_event_open, attr, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+  if (event < 0) return undefined;
+  mustSyscall('ioctl', 'set the program of a breakpoint', NR.ioctl, event, PERF_EVENT_IOC_SET_BPF, program);
+  mustSyscall('ioctl', 'enable a breakpoint', NR.ioctl, event, PERF_EVENT_IOC_ENABLE, 0);
   return event;
 }

@@ -1,10 +1,9 @@
 import { closeSync, openSync, readlinkSync, readSync } from 'node:fs';
-import { NR } from './abi.ts';
+import { AT_FDCWD, NR } from './abi.ts';
 import { addressOf, mustSyscall, trySyscall } from './libc.ts';
 
 /** Other processes: pidfds, memory and /proc. A `pid` may also be a thread's id: /proc has every thread under its own. */
 
-const AT_FDCWD = -100;
 const O_RDWR = 2;
 const O_CLOEXEC = 0o2000000;
 

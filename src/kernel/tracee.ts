@@ -2,9 +2,10 @@ import {
   NR,
   PTRACE_CONT,
   PTRACE_DETACH,
-  PTRACE_EVENT_STOP,
+  PTRACE_EVENT_EXEC,
   PTRACE_GETREGS,
   PTRACE_INTERRUPT,
+  PTRACE_O_TRACEEXEC,
   PTRACE_SEIZE,
   PTRACE_SETREGS,
   PTRACE_SETSIGINFO,
@@ -158,17 +159,33 @@ function stopStatus(tid: number): number | 'gone' | undefined {
   const waited = trySyscall(NR.wait4, tid, bytes, WNOHANG | WALL, null);
   if (waited === 0) return undefined;
   const status = bytes.readInt32LE(0);
-  return waited < 0 || (status & 0xff) !== 0x7f ? 'gone' : status;
+  return waited < 0 || !isStop(status) ? 'gone' : status;
 }
 
-/** A signal that came first is on its way to it: passed on, else it would be lost. */
-function detach(tid: number, status: number): void {
+/**
+ * Makes a child of ours stop when it has executed a program, before that begins: wait4(2) tells of it (isExecStop), and of signals on the way, if there are; `detach`
+ * lets it go on. A program with the rights of its file has them only where we have CAP_SYS_PTRACE.
+ *
+ * @returns whether we may trace it
+ */
+export function stopAtExec(pid: number): boolean {
+  return trySyscall(NR.ptrace, PTRACE_SEIZE, pid, 0, PTRACE_O_TRACEEXEC) >= 0;
+}
+
+/** Whether a wait status is that of a stop, and not of an end. */
+export const isStop = (status: number): boolean => (status & 0xff) === 0x7f;
+
+/** Of a stop: whether it is the one that `stopAtExec` asked for. */
+export const isExecStop = (status: number): boolean => status >> 16 === PTRACE_EVENT_EXEC;
+
+/** Lets a stopped thread go. A signal that came first is on its way to it: passed on, else it would be lost. */
+export function detach(tid: number, status: number): void {
   trySyscall(NR.ptrace, PTRACE_DETACH, tid, 0, signalOf(status));
 }
 
 /** The signal with which it stopped; 0 for a stop that we asked for, or of its job. */
 export function signalOf(status: number): number {
-  return status >> 16 === PTRACE_EVENT_STOP ? 0 : (status >> 8) & 0xff;
+  return status >> 16 === 0 ? (status >> 8) & 0xff : 0;
 }
 
 /** Only a stopped thread can be detached from: as soon as it stops, or when we end. */

@@ -5,8 +5,10 @@ import type { Program } from '../bpf/instruction.ts';
 import { compilePolicy } from '../compile/compile-policy.ts';
 import { EM_AARCH64 } from '../elf/format.ts';
 import { inspectLauncher } from '../elf/launcher.ts';
+import { decodePaths } from '../elf/paths-table.ts';
 import { inspectElf, isElf } from '../elf/seal.ts';
 import type { ArchName } from '../facts/arches.ts';
+import type { PathRules } from '../facts/landlock.ts';
 import type { ProfileOptions } from '../formats/oci/select.ts';
 import { filtersOf } from '../kernel/filters.ts';
 import { NATIVE_ARCH } from '../kernel/native.ts';
@@ -14,6 +16,7 @@ import { executableHeader } from '../kernel/process.ts';
 import { taskStatus, threadsOf } from '../kernel/task-status.ts';
 import type { Policy } from '../policy/model.ts';
 import { parsePolicy } from '../policy/parse.ts';
+import { resolvePaths } from '../policy/paths.ts';
 import { fromProfile } from './profile.ts';
 import { readSource, sourceName } from './source.ts';
 
@@ -24,6 +27,8 @@ export interface LoadedFilter {
   readonly stack: readonly Program[];
   /** Absent for a raw program and a process. */
   readonly policy?: Policy;
+  /** What Landlock permits of files beside it; absent where there is none, and for a raw program and a process, of which it is not known. */
+  readonly paths?: PathRules;
   /** ABI whose names are used to show it. */
   readonly arch: ArchName;
   /** What a person should know, such as names that the ABI lacks. */
@@ -80,7 +85,8 @@ export function loadFilter(source: string): LoadedFilter {
   if (bytes.includes(0)) return fromProgram(bytes);
   const { policy, notes } = readPolicy(decodeText(bytes, source), sourceName(source));
   // A profile's notes hold what compiling would say again, name by name.
-  return { kind: 'policy', policy, ...compiled(policy), ...(notes && { notes }) };
+  const paths = policy.paths && resolvePaths(policy.paths);
+  return { kind: 'policy', policy, ...compiled(policy), ...(paths && { paths }), ...(notes && { notes }) };
 }
 
 function compiled(policy: Policy): { stack: readonly Program[]; arch: ArchName; notes: readonly string[] } {
@@ -107,6 +113,7 @@ function fromSealed(bytes: Uint8Array, source: string): LoadedFilter {
     kind: 'sealed',
     stack: [decodeProgram(sealed.program)],
     policy,
+    ...(sealed.paths && { paths: decodePaths(sealed.paths) }),
     arch: sealed.machine === EM_AARCH64 ? 'aarch64' : 'x86_64',
     notes: [],
   };

@@ -1,11 +1,11 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { findExecutable } from '../kernel/command.ts';
 
-/** Where the program of a command begins: the file whose entry ld.so jumps to at last, and the place in that file. */
+/** Where the program of a command begins: the file whose entry ld.so jumps to at last. */
 export interface EntryPoint {
   readonly path: string;
-  /** In the file, in bytes. */
-  readonly offset: bigint;
+  /** Of its pointers. */
+  readonly bits: 32 | 64;
   /** No ld.so comes before it: it is where execve(2) leads. */
   readonly isFirst: boolean;
 }
@@ -41,38 +41,27 @@ function readHead(path: string): Buffer | undefined {
   }
 }
 
-const PT_LOAD = 1;
 const PT_INTERP = 3;
 
-/** Ehdr and Phdr of both classes: where their fields are (elf(5)). */
+/** Ehdr of both classes: where its fields are (elf(5)). Phdr begins with its type in both. */
 const CLASSES = {
-  1: { phoff: 28, phentsize: 42, offset: 4, vaddr: 8, filesz: 16, word: 4 },
-  2: { phoff: 32, phentsize: 54, offset: 8, vaddr: 16, filesz: 32, word: 8 },
+  1: { bits: 32, phoff: 28, phentsize: 42 },
+  2: { bits: 64, phoff: 32, phentsize: 54 },
 } as const;
 
 function elfEntry(path: string, head: Buffer): EntryPoint | undefined {
   const fields = head.toString('latin1', 0, 4) === '\x7fELF' && CLASSES[head[4] as 1 | 2];
   if (!fields) return undefined;
-  const word = (at: number) => (fields.word === 8 ? head.readBigUInt64LE(at) : BigInt(head.readUInt32LE(at)));
+  const { bits, phoff, phentsize } = fields;
   try {
-    const entry = word(24);
-    const segments = segmentsOf(head, fields, word);
-    const isFirst = segments.every(({ type }) => type !== PT_INTERP);
-    const within = segments.find(
-      ({ type, vaddr, filesz }) => type === PT_LOAD && entry >= vaddr && entry - vaddr < filesz,
+    const first = bits === 64 ? Number(head.readBigUInt64LE(phoff)) : head.readUInt32LE(phoff);
+    const size = head.readUInt16LE(phentsize);
+    const types = Array.from({ length: head.readUInt16LE(phentsize + 2) }, (_, index) =>
+      head.readUInt32LE(first + index * size),
     );
-    return within && { path, offset: entry - within.vaddr + within.offset, isFirst };
+    return { path, bits, isFirst: !types.includes(PT_INTERP) };
   } catch {
     // Headers that point out of the first page: no linker writes them.
     return undefined;
   }
-}
-
-function segmentsOf(head: Buffer, fields: (typeof CLASSES)[1 | 2], word: (at: number) => bigint) {
-  const size = head.readUInt16LE(fields.phentsize);
-  return Array.from({ length: head.readUInt16LE(fields.phentsize + 2) }, (_, index) => {
-    const at = Number(word(fields.phoff)) + index * size;
-    const [offset, vaddr, filesz] = [word(at + fields.offset), word(at + fields.vaddr), word(at + fields.filesz)];
-    return { type: head.readUInt32LE(at), offset, vaddr, filesz };
-  });
 }

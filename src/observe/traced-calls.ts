@@ -1,6 +1,6 @@
 import { CALL_KEY, COUNT, IMAGE } from '../ebpf/layout.ts';
 import type { MapContent } from '../kernel/bpf.ts';
-import { executableOf, findMapping } from '../kernel/process.ts';
+import { executableMappings, executableOf, type Mapping } from '../kernel/process.ts';
 import { MOST_TUPLES } from './arguments.ts';
 import type { ExecutableCall } from './tally.ts';
 import type { Tuple } from './traced-arguments.ts';
@@ -9,6 +9,11 @@ import { callOf, countHits } from './traced-key.ts';
 /** What the maps of the tracing programs say, read again and again: calls by executable, phase, ABI and number. */
 
 type Site = Pick<ExecutableCall, 'module' | 'offset'>;
+
+interface Thread {
+  readonly exe: string | undefined;
+  readonly mappings: readonly Mapping[];
+}
 
 interface Traced extends Omit<ExecutableCall, 'count'> {
   readonly count: number;
@@ -20,6 +25,8 @@ export class TracedCalls {
   readonly #known = new Set<string>();
   #calls: readonly Traced[] = [];
   #kinds: readonly ExecutableCall[] = [];
+  /** Of threads as this reading found them: most of them made several first calls. */
+  readonly #threads = new Map<number, Thread>();
   /** Kinds of calls when takeFresh was asked last. */
   #told = 0;
 
@@ -41,6 +48,7 @@ export class TracedCalls {
 
   /** Takes the content of the map of counts, and of the places for hits. @returns the sum of all calls */
   update({ count, keys, values }: MapContent, hits: Buffer): number {
+    this.#threads.clear();
     const more = countHits(hits);
     const calls = Array.from({ length: count }, (_, index) => {
       const key = keys.subarray(CALL_KEY.size * index, CALL_KEY.size * (index + 1));
@@ -97,7 +105,10 @@ export class TracedCalls {
   #site(key: string, tid: number, exe: string, ip: bigint): Site {
     const known = this.#sites.get(key);
     if (known !== undefined) return known;
-    const mapping = executableOf(tid) === exe ? findMapping(tid, ip) : undefined;
+    const thread = this.#threads.get(tid) ?? { exe: executableOf(tid), mappings: executableMappings(tid) };
+    this.#threads.set(tid, thread);
+    const { exe: now, mappings } = thread;
+    const mapping = now === exe ? mappings.find(({ start, end }) => ip >= start && ip < end) : undefined;
     const site = mapping && { module: mapping.name, offset: ip - mapping.start + mapping.offset };
     if (site !== undefined) this.#sites.set(key, site);
     return site ?? {};

@@ -6,6 +6,7 @@ import { findExecutable } from '../kernel/command.ts';
 import { closeDescriptor } from '../kernel/descriptors.ts';
 import { kill, processStatus } from '../kernel/process.ts';
 import { memoryFile, reap, receiveMessage, sendByte, socketPair, spawnBlocked } from '../kernel/spawn.ts';
+import { detach, isExecStop, isStop, stopAtExec } from '../kernel/tracee.ts';
 import { type EntryPoint, entryPointOfCommand } from './entry-point.ts';
 import type { Observed, Progress } from './protocol.ts';
 import { type ExitStatus, execFailure, exitStatusOf, type Supervised } from './session.ts';
@@ -47,9 +48,15 @@ export async function traceCommand(
     const entry = entryPointOfCommand(path);
     // Else its own execve would be the command's first: posix_spawn(3) returns in the midst of it.
     while (receiveMessage(ours) === undefined) await pause(1);
-    const isWatched = tracer.observeLaunch(pid, entry);
+    const hasStart = entry !== undefined && !entry.isFirst && mayStop() && stopAtExec(pid);
+    tracer.observeLaunch(pid, hasStart);
     sendByte(ours);
-    const status = await follow(pid, tracer, onProgress);
+    let isWatched = entry?.isFirst === true;
+    const stopped = (word: number): void => {
+      if (entry !== undefined && isExecStop(word)) isWatched = tracer.watchEntry(pid, entry.bits);
+      detach(pid, word);
+    };
+    const status = await follow(pid, tracer, stopped, onProgress);
     const [errno] = receiveMessage(ours)?.bytes ?? [];
     if (errno !== undefined) throw execFailure(word, errno);
     return { observed: observedBy(tracer, isWatched ? entry : undefined), status, path, error: tracer.loss };
@@ -59,8 +66,16 @@ export async function traceCommand(
   }
 }
 
-/** Waits for the command and what it leaves behind; SIGINT of a terminal reaches the command without us. */
-async function follow(pid: number, tracer: Tracer, onProgress: (progress: Progress) => void): Promise<ExitStatus> {
+/** Rights that a program's file gives it are not given to a traced one: see stopAtExec. */
+const mayStop = (): boolean => process.geteuid?.() === 0;
+
+/** Waits for the command and what it leaves behind; SIGINT of a terminal reaches the command without us. `onStop` is told of stops by ptrace. */
+async function follow(
+  pid: number,
+  tracer: Tracer,
+  onStop: (word: number) => void,
+  onProgress: (progress: Progress) => void,
+): Promise<ExitStatus> {
   let status: ExitStatus | undefined;
   let isAsked = false;
   const signals = passSignals(pid, () => {
@@ -72,7 +87,8 @@ async function follow(pid: number, tracer: Tracer, onProgress: (progress: Progre
   try {
     for (;;) {
       const word = status === undefined ? reap(pid) : undefined;
-      if (word !== undefined) status = exitStatusOf(word);
+      if (word !== undefined && isStop(word)) onStop(word);
+      else if (word !== undefined) status = exitStatusOf(word);
       const isOver = status !== undefined && (isAsked || !tracer.hasProcesses);
       const isNew = reading.look(isOver);
       if (isOver && status !== undefined) return status;

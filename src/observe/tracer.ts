@@ -1,4 +1,4 @@
-import { close as closeFile, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { SelkieError, UnsupportedError } from '../base/errors.ts';
 import { Btf } from '../ebpf/btf.ts';
@@ -18,8 +18,8 @@ import {
 } from '../ebpf/layout.ts';
 import { entryProgram, tracingPrograms } from '../ebpf/programs.ts';
 import {
+  attachBreakpoint,
   attachTracepoint,
-  attachUprobe,
   createMap,
   deleteElement,
   isEmptyMap,
@@ -33,8 +33,7 @@ import {
   setElement,
 } from '../kernel/bpf.ts';
 import { closeDescriptor } from '../kernel/descriptors.ts';
-import { executableOf } from '../kernel/process.ts';
-import type { EntryPoint } from './entry-point.ts';
+import { AT_ENTRY, auxiliaryVector, executableOf } from '../kernel/process.ts';
 import type { ExecutableCall } from './tally.ts';
 import type { ArgumentTracer } from './traced-arguments.ts';
 import { TracedCalls } from './traced-calls.ts';
@@ -57,7 +56,6 @@ const SHAPES = {
 } as const satisfies { readonly [name: string]: MapShape };
 
 const BTF_FILE = '/sys/kernel/btf/vmlinux';
-const UPROBE_TYPE_FILE = '/sys/bus/event_source/devices/uprobe/type';
 /** Numbers of images that the programs have not seen executed; theirs count from 1. */
 const FIRST_IMAGE = 1;
 const FIRST_OWN_IMAGE = 0x2000_0000;
@@ -75,7 +73,7 @@ export class Tracer {
   #imagesRead = 0;
   #nextImage = FIRST_OWN_IMAGE;
   #entryProgram: number | undefined;
-  #uprobe: number | undefined;
+  #breakpoint: number | undefined;
   #news = { images: 0n, kinds: 0n };
   #arguments: ArgumentTracer | undefined;
 
@@ -113,16 +111,17 @@ export class Tracer {
     this.#fds.length = 0;
   }
 
-  /**
-   * Observes a process that will execute the command, from then on. Its start-up ends at its entry point where that can be watched.
-   *
-   * @returns whether it can
-   */
-  observeLaunch(pid: number, entry: EntryPoint | undefined): boolean {
-    const isFirst = entry?.isFirst === true;
-    const isWatched = entry !== undefined && !isFirst && this.#watchEntry(pid, entry);
-    this.#setProcess(pid, 0, FOLLOW | (isWatched ? 0 : IN_PROGRAM));
-    return isFirst || isWatched;
+  /** Observes a process that will execute the command, from then on. `hasStart`: its program begins where watchEntry will say, and not at once. */
+  observeLaunch(pid: number, hasStart: boolean): void {
+    this.#setProcess(pid, 0, FOLLOW | (hasStart ? 0 : IN_PROGRAM));
+  }
+
+  /** Notes when the program of a process begins, which has been executed and has not run yet. @returns false where that cannot be seen */
+  watchEntry(pid: number, bits: 32 | 64): boolean {
+    const address = auxiliaryVector(pid, bits)?.get(AT_ENTRY);
+    if (address === undefined || this.#entryProgram === undefined) return false;
+    this.#breakpoint = attachBreakpoint(this.#entryProgram, pid, address);
+    return this.#breakpoint !== undefined;
   }
 
   /** Observes a process that runs, with all its threads, from now on; `follow`: and all that it starts. @returns its executable */
@@ -199,18 +198,10 @@ export class Tracer {
     this.#entryProgram = this.#keep(loadProgram({ name: 'entry', code: entryProgram(this.#maps) }));
   }
 
-  #watchEntry(pid: number, { path, offset }: EntryPoint): boolean {
-    const type = Number(readText(UPROBE_TYPE_FILE) ?? Number.NaN);
-    if (Number.isNaN(type) || this.#entryProgram === undefined) return false;
-    const event = attachUprobe(this.#entryProgram, { type, pid, path, offset });
-    this.#uprobe = event;
-    return event !== undefined;
-  }
-
-  /** It has done its work. Taking a uprobe away waits for all CPUs, some 0.1 s: a thread of libuv does. */
+  /** It has done its work; debuggers have use for breakpoints. */
   #leaveEntry(): void {
-    if (this.#uprobe !== undefined) closeFile(this.#uprobe, () => {});
-    this.#uprobe = undefined;
+    if (this.#breakpoint !== undefined) closeDescriptor(this.#breakpoint);
+    this.#breakpoint = undefined;
   }
 
   #readImages(): void {
@@ -255,13 +246,5 @@ function readBtf(): Btf {
     if (cause instanceof UnsupportedError) throw cause;
     const wanted = 'wanted a kernel with CONFIG_DEBUG_INFO_BTF: use --backend notify';
     throw new UnsupportedError('eBPF', `Cannot read the kernel's types: ${BTF_FILE}: ${wanted}`, '5.12', { cause });
-  }
-}
-
-function readText(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'latin1');
-  } catch {
-    return undefined;
   }
 }

@@ -1,5 +1,13 @@
 import { PolicyError } from '../base/errors.ts';
-import { fileRights, LEAST_ABI, PATH_LISTS, type PathList, type PathRules } from '../facts/landlock.ts';
+import {
+  fileRights,
+  LEAST_ABI,
+  listsOf,
+  PATH_LISTS,
+  type PathList,
+  type PathRule,
+  type PathRules,
+} from '../facts/landlock.ts';
 import type { PathEntry, Paths, Policy } from './model.ts';
 
 /** What `paths:` means to Landlock: a rule for each path, with the rights of all lists that name it. It is optional where all of them say so. */
@@ -84,37 +92,43 @@ function lesser(left: string | undefined, right: string | undefined): string | u
   return left <= right ? left : right;
 }
 
-/** Where two policies permit different things of files: one line each, in words. */
-export function pathDifferences(
-  left: Paths | undefined,
-  right: Paths | undefined,
-  names: { readonly left: string; readonly right: string },
-): readonly string[] {
-  if (!left || !right) {
-    if (!left && !right) return [];
-    return [
-      `paths: only ${left ? names.left : names.right} has them; ${left ? names.right : names.left} permits all files`,
-    ];
-  }
-  const abis = [leastAbi(left), leastAbi(right)];
-  const abi = abis[0] === abis[1] ? [] : [`paths: abi is ${abis[0]} in ${names.left} and ${abis[1]} in ${names.right}`];
-  return [...abi, ...PATH_LISTS.flatMap((list) => listDifferences(list, left[list] ?? [], right[list] ?? [], names))];
+/** How the sides of a comparison are called. */
+interface Sides {
+  readonly left: string;
+  readonly right: string;
 }
 
-function listDifferences(
-  list: PathList,
-  left: readonly PathEntry[],
-  right: readonly PathEntry[],
-  names: { readonly left: string; readonly right: string },
+/** Where two filters permit different things of files: one line each, in words. Absent rules: no Landlock. */
+export function pathDifferences(
+  left: PathRules | undefined,
+  right: PathRules | undefined,
+  names: Sides,
 ): readonly string[] {
-  const optional = [left, right].map((entries) => new Map(entries.map(({ path, isOptional }) => [path, isOptional])));
-  const [inLeft, inRight] = optional as [Map<string, boolean>, Map<string, boolean>];
+  if (!left && !right) return [];
+  if (!left || !right) {
+    const [having, lacking] = left ? [names.left, names.right] : [names.right, names.left];
+    return [`paths: only ${having} has them; ${lacking} permits all files`];
+  }
+  const abi =
+    left.abi === right.abi ? [] : [`paths: abi is ${left.abi} in ${names.left}, ${right.abi} in ${names.right}`];
+  return [...abi, ...ruleDifferences(left, right, names)];
+}
+
+function ruleDifferences(left: PathRules, right: PathRules, names: Sides): readonly string[] {
+  const [inLeft, inRight] = [left, right].map(({ rules }) => new Map(rules.map((rule) => [rule.path, rule]))) as [
+    Map<string, PathRule>,
+    Map<string, PathRule>,
+  ];
   return [...new Set([...inLeft.keys(), ...inRight.keys()])].sort().flatMap((path) => {
     const [one, other] = [inLeft.get(path), inRight.get(path)];
-    if (one === other) return [];
-    const what = `paths: ${list} ${path}`;
-    if (one === undefined) return [`${what}: only in ${names.right}`];
-    if (other === undefined) return [`${what}: only in ${names.left}`];
-    return [`${what}: optional in ${one ? names.left : names.right} alone`];
+    const only = (mine: PathRule | undefined, theirs: PathRule | undefined, name: string): readonly string[] => {
+      const lists = listsOf(mine?.rights ?? 0).filter((list) => !listsOf(theirs?.rights ?? 0).includes(list));
+      return lists.length === 0 ? [] : [`paths: ${lists.join(', ')} ${path}: only in ${name}`];
+    };
+    const optional =
+      one && other && one.isOptional !== other.isOptional
+        ? [`paths: ${path}: optional in ${one.isOptional ? names.left : names.right} alone`]
+        : [];
+    return [...only(one, other, names.left), ...only(other, one, names.right), ...optional];
   });
 }

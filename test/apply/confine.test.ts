@@ -151,3 +151,31 @@ test('record knows Node and adds its floor', (context) => {
   const ran = selkie(['run', '-p', 'p.yaml', process.execPath, '-p', '6 * 7'], { cwd: folder });
   assert.deepEqual([ran.status, ran.stdout], [0, '42\n'], ran.stderr);
 });
+
+/** Node's pool makes the second of these: a thread that was there before. */
+const PATHS = `import { readFileSync } from 'node:fs';
+  import { readFile } from 'node:fs/promises';
+  import { landlockAbi } from '${ROOT}build/src/kernel/landlock.js';
+  await readFile('/etc/passwd');
+  const abi = landlockAbi();
+  let said = 'confined';
+  try { confine('paths.yaml'); } catch (error) { said = error.code + ': ' + error.message; }
+  const tried = [];
+  try { readFileSync('/etc/passwd'); tried.push('read'); } catch ({ code }) { tried.push(code); }
+  await readFile('/etc/passwd').then(() => tried.push('read'), ({ code }) => tried.push(code));
+  console.log([abi, said, ...tried].join('|'));`;
+
+for (const nobody of [false, true])
+  test(`paths: all threads at once, or refused where the kernel cannot${nobody ? ', as uid 65534' : ''}`, (context) => {
+    const folder = scratchFolder(context);
+    const policy = POLICY.replace('"@stdio"', '"@stdio"\n    - "@files"');
+    writeFileSync(join(folder, 'paths.yaml'), `${policy}paths:\n  read: [/usr, ${folder}]\n`);
+    const { stdout, stderr } = confined(folder, PATHS, { nobody });
+    const [abi, said, ...tried] = stdout.trim().split('|');
+    if (Number(abi) >= 8) assert.deepEqual([said, ...tried], ['confined', 'EACCES', 'EACCES'], stderr);
+    else {
+      assert.deepEqual(tried, ['read', 'read'], stderr);
+      const problem = `this kernel's Landlock (ABI ${abi}) restricts one thread at a time, and Node has several`;
+      assert.ok(said?.includes(`${problem}: selkie run, selkie launcher and selkie seal`), said);
+    }
+  });

@@ -1,21 +1,12 @@
 import assert from 'node:assert/strict';
-import { closeSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { writeLauncher } from '../../src/apply/launcher.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
 import { type Build, buildProgram, C_BUILDS, cannotBuild } from '../support/builds.ts';
 import { temporaryFolder } from '../support/folders.ts';
-import {
-  checkFailsClosed,
-  LANDLOCK_CALLS,
-  makeTree,
-  openOutside,
-  pathsFor,
-  trialsFor,
-  unlike,
-  wordsOf,
-} from '../support/paths.ts';
+import { checkFailsClosed, failures, LANDLOCK_CALLS, LIBRARIES, makeTree, pathsFor } from '../support/paths.ts';
 import { runCommand, selkie } from '../support/selkie.ts';
 import { missingTools } from '../support/tools.ts';
 
@@ -54,34 +45,6 @@ function launcherOf(form: Form, paths: string): string {
 before(() => {
   if (skip === false) outer = buildProgram({ name: 'outer', tool: 'gcc', flags: ['-static'] }, 'outer.c', folder).path;
 });
-
-/** What dynamic programs of this machine need: their file is beneath `folder`. */
-const LIBRARIES = {
-  read: ['/etc/ld.so.cache: optional', '/etc/ld-musl-x86_64.path: optional', '/lib/x86_64-linux-gnu', '/usr/lib'],
-  execute: ['/lib64/ld-linux-x86-64.so.2', '/lib/ld-musl-x86_64.so.1: optional'],
-};
-
-interface Given {
-  readonly command: readonly string[];
-  readonly tree: string;
-  readonly nobody: boolean;
-  /** Without `paths:`. */
-  readonly isFree?: true;
-  readonly execs?: boolean;
-}
-
-function failures({ command, tree, nobody, isFree, execs = true }: Given): readonly string[] {
-  const all = trialsFor({ nobody, execs });
-  const outside = openOutside(tree);
-  const result = runCommand([...command, ...wordsOf(all, tree)], {
-    nobody,
-    timeout: 20_000,
-    stdio: ['ignore', 'pipe', 'pipe', outside],
-  });
-  closeSync(outside);
-  assert.deepEqual([result.stderr, result.status], ['', 7]);
-  return unlike(result.stdout, all, ({ errno }) => (isFree ? 0 : errno));
-}
 
 for (const nobody of [false, true]) {
   const user = nobody ? 'nobody' : 'root';

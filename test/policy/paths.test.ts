@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { FILE_RIGHTS, fileRights, HANDLED_BY_ABI, RIGHTS_OF_FILES } from '../../src/facts/landlock.ts';
+import { FILE_RIGHTS, fileRights, HANDLED_BY_ABI, type PathRules, RIGHTS_OF_FILES } from '../../src/facts/landlock.ts';
 import { policy } from '../../src/policy/builder.ts';
 import { mergePolicies } from '../../src/policy/merge.ts';
 import type { Paths } from '../../src/policy/model.ts';
@@ -90,15 +90,17 @@ test('a merge keeps the paths of one policy, and joins those of two', () => {
 
 test('differences are said path by path', () => {
   const names = { left: 'A', right: 'B' };
+  const rulesOf = (text: string | undefined): PathRules | undefined =>
+    text === undefined ? undefined : resolvePaths(pathsOf(text));
   const differ = (left: string | undefined, right: string | undefined): readonly string[] =>
-    pathDifferences(left === undefined ? left : pathsOf(left), right === undefined ? right : pathsOf(right), names);
+    pathDifferences(rulesOf(left), rulesOf(right), names);
   assert.deepEqual(differ(undefined, undefined), []);
   assert.deepEqual(differ('{read: [/b, /a]}', '{abi: 3, read: [/a, /b]}'), []);
   assert.deepEqual(differ('{read: [/a]}', undefined), ['paths: only A has them; B permits all files']);
   assert.deepEqual(differ('{read: [/a], write: [/c: optional]}', '{abi: 5, read: [/b], write: [/c]}'), [
-    'paths: abi is 3 in A and 5 in B',
+    'paths: abi is 3 in A, 5 in B',
     'paths: read /a: only in A',
     'paths: read /b: only in B',
-    'paths: write /c: optional in A alone',
+    'paths: /c: optional in A alone',
   ]);
 });

@@ -7,8 +7,9 @@ import { after, test } from 'node:test';
 import { cgroupRoot } from '../../src/kernel/cgroups.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { compileC } from '../support/programs.ts';
-import { pause, recordRunning, stop } from '../support/record-running.ts';
+import { recordRunning, stop } from '../support/record-running.ts';
 import { SELKIE } from '../support/selkie.ts';
+import { pause } from '../support/tracing.ts';
 
 const folder = temporaryFolder();
 const name = `selkie-test-${process.pid}`;

@@ -7,6 +7,7 @@ import { parseEvidence } from '../../src/record/evidence.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { compileC } from '../support/programs.ts';
 import { SELKIE } from '../support/selkie.ts';
+import { untilAttached } from '../support/tracing.ts';
 
 const folder = temporaryFolder();
 chmodSync(folder, 0o777);
@@ -169,10 +170,13 @@ test('a running process is observed from outside: its threads, and with --childr
     const policy = join(folder, `pid-${children.length}.yaml`);
     const words = [SELKIE, 'record', '-q', '--pid', String(process_.pid), ...children, '-o', policy];
     const selkie = spawn(process.execPath, words, { stdio: 'ignore' });
-    setTimeout(() => selkie.kill('SIGINT'), 1200);
-    assert.equal(await new Promise((resolve) => selkie.once('exit', resolve)), 0);
-    assert.equal(process_.exitCode, null);
+    const ended = new Promise((resolve) => selkie.once('exit', resolve));
+    await untilAttached(selkie);
+    setTimeout(() => selkie.kill('SIGINT'), 500);
+    const code = await ended;
+    const isAlive = process_.exitCode === null && process_.signalCode === null;
     process_.kill('SIGKILL');
+    assert.deepEqual({ code, isAlive }, { code: 0, isAlive: true });
     const evidence = parseEvidence(readFileSync(policy.replace('.yaml', '.evidence.json'), 'utf8'), 'evidence');
     const numbers = new Set(evidence.map(({ nr }) => nr));
     assert.ok(numbers.has(110) && evidence.every(({ exe, phase }) => exe === file && phase === 'program'));

@@ -2,8 +2,9 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileC } from './programs.ts';
-import { pause, type RunningRecorded, recordRunning } from './record-running.ts';
+import { type RunningRecorded, recordRunning } from './record-running.ts';
 import { type Finished, runCommand } from './selkie.ts';
+import { pause } from './tracing.ts';
 
 /** Real container engines, away from those that the machine may have. */
 

@@ -129,11 +129,11 @@ export function pathsFor(
 }
 
 /** The trials that this user can make, by a program that calls execve or not. */
-export function trialsFor({ nobody, execs }: { readonly nobody: boolean; readonly execs: boolean }): readonly Trial[] {
+function trialsFor({ nobody, execs }: { readonly nobody: boolean; readonly execs: boolean }): readonly Trial[] {
   return TRIALS.filter(({ root, needs }) => !(root && nobody) && (execs || needs === undefined));
 }
 
-export function wordsOf(trials: readonly Trial[], tree: string): readonly string[] {
+function wordsOf(trials: readonly Trial[], tree: string): readonly string[] {
   const isPath = (word: string): boolean => !word.startsWith('/') && !/^\d+$/.test(word);
   return trials.flatMap(({ words: [what, ...rest] }) => [
     what,
@@ -142,17 +142,49 @@ export function wordsOf(trials: readonly Trial[], tree: string): readonly string
 }
 
 /** A descriptor on a file that no list names, for the child's number 3. */
-export function openOutside(tree: string): number {
+function openOutside(tree: string): number {
   return openSync(join(tree, 'other/file'), 'r');
 }
 
 /** One line a trial that went another way, so that a failure says which. */
-export function unlike(stdout: string, trials: readonly Trial[], wanted: (trial: Trial) => number): readonly string[] {
+function unlike(stdout: string, trials: readonly Trial[], wanted: (trial: Trial) => number): readonly string[] {
   const errnos = stdout.trim().split(' ').map(Number);
   if (errnos.length !== trials.length) return [`${errnos.length} answers for ${trials.length} trials: ${stdout}`];
   return trials.flatMap((each, index) =>
     errnos[index] === wanted(each) ? [] : [`${each.words.join(' ')}: ${errnos[index]}, wanted ${wanted(each)}`],
   );
+}
+
+/** What dynamic programs of this machine need: their file is beneath `folder`. */
+export const LIBRARIES: { readonly read: readonly string[]; readonly execute: readonly string[] } = {
+  read: ['/etc/ld.so.cache: optional', '/etc/ld-musl-x86_64.path: optional', '/lib/x86_64-linux-gnu', '/usr/lib'],
+  execute: ['/lib64/ld-linux-x86-64.so.2', '/lib/ld-musl-x86_64.so.1: optional'],
+};
+
+export interface Given {
+  readonly command: readonly string[];
+  readonly tree: string;
+  readonly nobody: boolean;
+  /** Without `paths:`. */
+  readonly isFree?: true;
+  readonly execs?: boolean;
+  /** What is said; nothing where absent. */
+  readonly stderr?: RegExp;
+}
+
+/** The trials that went another way than `paths:` has it. */
+export function failures({ command, tree, nobody, isFree, execs = true, stderr = /^$/ }: Given): readonly string[] {
+  const all = trialsFor({ nobody, execs });
+  const outside = openOutside(tree);
+  const result = runCommand([...command, ...wordsOf(all, tree)], {
+    nobody,
+    timeout: 20_000,
+    stdio: ['ignore', 'pipe', 'pipe', outside],
+  });
+  closeSync(outside);
+  assert.match(result.stderr, stderr);
+  assert.equal(result.status, 7);
+  return unlike(result.stdout, all, ({ errno }) => (isFree ? 0 : errno));
 }
 
 /** Calls by which `paths:` is put in force, and how an outer filter may answer them in the kernel's place. */

@@ -1,10 +1,9 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Evidence, parseEvidence } from '../../src/record/evidence.ts';
 import { SELKIE } from './selkie.ts';
-
-export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+import { pause, untilAttached } from './tracing.ts';
 
 /** What a recording of something that runs already gave. */
 export interface RunningRecorded {
@@ -38,8 +37,7 @@ export async function recordRunning(
     stderr += text;
   });
   const ended = new Promise<number | null>((resolve) => selkie.once('exit', resolve));
-  while (selkie.exitCode === null && !isAttached(selkie)) await pause(10);
-  await pause(100);
+  await untilAttached(selkie);
   await act(selkie);
   const timer = setTimeout(() => selkie.kill('SIGKILL'), 20_000);
   const status = await ended;
@@ -47,11 +45,6 @@ export async function recordRunning(
   const file = policy.replace('.yaml', '.evidence.json');
   const evidence = existsSync(file) ? parseEvidence(readFileSync(file, 'utf8'), file) : [];
   return { status, stderr, evidence, numbers: new Set(evidence.map(({ nr }) => nr)) };
-}
-
-function isAttached({ pid }: ChildProcess): boolean {
-  const { stdout } = spawnSync('sh', ['-c', `grep -l ^link_type: /proc/${pid}/fdinfo/* 2>/dev/null | wc -l`]);
-  return Number(stdout) >= 6;
 }
 
 /** Ends a recording that has seen a while. */

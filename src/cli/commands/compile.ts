@@ -64,6 +64,8 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   if (json) print(toJson(stats));
   else {
     // Those of a profile's reading hold what compiling says again, name by name.
+    if (policy.paths)
+      sayNote('paths: are not in a program of seccomp: run, launcher and seal put them in force beside the filter');
     for (const note of readingNotes.length > 0 ? readingNotes : notes) sayNote(note);
     if (output !== undefined) say(`${output}: ${program.length} instructions, proven equal to the policy`);
     if (parsed.options.stats || output === undefined) print(statsText(stats));

@@ -2,10 +2,11 @@ import { printReturn } from '../../bpf/disassemble.ts';
 import type { Difference } from '../../decision/compare.ts';
 import { type Comparison, compareStacks } from '../../decision/compare-stacks.ts';
 import { differenceLines, exampleText, type Names } from '../../decision/difference-text.ts';
-import { loadFilter } from '../../load/filter.ts';
+import { type LoadedFilter, loadFilter } from '../../load/filter.ts';
 import { sourceName } from '../../load/source.ts';
 import { printCondition } from '../../policy/condition-print.ts';
 import type { CommandEntry } from '../command.ts';
+import { comparePaths } from '../compare-paths.ts';
 import { print, sayNote, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
 
@@ -18,7 +19,7 @@ selkie diff docker.json pid:1234          what a process is really confined by, 
 /** Said where a comparison is not complete. */
 export const ONLY_EXAMPLE = 'more calls differ than can be listed: this is one of them';
 
-/** `selkie diff A B`: exit code 0 when they do the same for every call, 1 when not. */
+/** `selkie diff A B`: exit code 0 when they do the same for every call and every path, 1 when not. */
 export async function run(words: readonly string[], entry: CommandEntry): Promise<number> {
   const parser = commandParser(entry, EXAMPLE)
     .argument('<a>', 'a policy, a profile, a sealed binary, a raw BPF program, pid:N')
@@ -29,17 +30,27 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   const filters = parsed.operands.map((source) => loadFilter(source));
   const [a = [], b = []] = filters.map((filter) => filter.stack);
   const { differences, isComplete, permitsMore } = compareStacks(a, b);
-  const equal = differences.length === 0;
+  const names = namesOf(parsed.operands as [string, string]);
+  const paths = comparePaths(...(filters as [LoadedFilter, LoadedFilter]), names);
+  const sameCalls = differences.length === 0;
+  const equal = sameCalls && paths.differences.length === 0;
   if (parsed.options.json) {
     const moreIn = permitsMore && { a: permitsMore.left, b: permitsMore.right };
-    print(toJson({ equal, complete: isComplete, permitsMore: moreIn, differences: differences.map(differenceFields) }));
+    print(
+      toJson({
+        equal,
+        complete: isComplete,
+        permitsMore: moreIn,
+        differences: differences.map(differenceFields),
+        paths: paths.differences,
+      }),
+    );
     return equal ? 0 : 1;
   }
-  for (const note of new Set(filters.flatMap(({ notes }) => notes))) sayNote(note);
-  const names = namesOf(parsed.operands as [string, string]);
-  for (const line of differenceLines(differences, names)) print(line);
+  for (const note of new Set([...filters.flatMap(({ notes }) => notes), ...paths.notes])) sayNote(note);
+  for (const line of [...differenceLines(differences, names), ...paths.differences]) print(line);
   if (!isComplete) sayNote(ONLY_EXAMPLE);
-  print(equal ? `${names.left} and ${names.right} do the same for every call` : summary(permitsMore, names));
+  print(sameCalls ? `${names.left} and ${names.right} do the same for every call` : summary(permitsMore, names));
   return equal ? 0 : 1;
 }
 

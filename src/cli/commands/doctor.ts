@@ -18,8 +18,8 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   const examination = await examine();
   const commands = verdictsOf(examination);
   if (parsed.options.json) {
-    const { place, mode, noNewPrivs, features, refused, view, tracing } = examination;
-    print(toJson({ place: { ...place, mode, noNewPrivs }, features, refused, view, commands, tracing }));
+    const { place, mode, noNewPrivs, features, refused, view, tracing, paths } = examination;
+    print(toJson({ place: { ...place, mode, noNewPrivs }, features, refused, view, commands, tracing, paths }));
   } else print(examinationText(examination, commands));
   const code = commands.every(({ works }) => works) ? 0 : 1;
   // A trial that hangs would keep this process; its guard ends with us.

@@ -43,6 +43,7 @@ export async function explainRun(command: readonly string[], options: Options): 
   const tell = (event: 'denied' | 'total', explanation: Explanation): void =>
     say(json ? JSON.stringify({ event, ...explanation }) : `selkie: ${explanationLine(explanation)}`);
   const policy = file === undefined ? undefined : loadPolicy(file, { onNote: sayNote });
+  if (policy?.paths) sayNote('paths: are not in force while denials are explained: the command may reach all files');
   const ownFilters = policy === undefined || options.ownFilters === true || isSealed(command);
   const explained = await explainCommand({
     ...(policy && { policy }),

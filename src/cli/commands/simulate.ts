@@ -11,7 +11,7 @@ import { parseJsonCall } from '../../policy/call-json.ts';
 import { parseCall } from '../../policy/call-text.ts';
 import type { CommandEntry } from '../command.ts';
 import { inputLines } from '../input-lines.ts';
-import { print, say, toJson } from '../output.ts';
+import { print, say, sayNote, toJson } from '../output.ts';
 import { commandParser, parseWords } from '../parser.ts';
 
 const EXAMPLE = `
@@ -45,6 +45,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
   if (!parsed) return 0;
   const { policy, json } = parsed.options;
   const filter = loadFilter(policy);
+  if (filter.paths) sayNote('paths: are not simulated: they decide after the filter, in openat, execve and the like');
   const arch = archNamed(parsed.options.arch) ?? filter.arch;
   if (parsed.options.jsonLines) return answerLines(filter, arch, policy, parsed.operands);
   const calls = parsed.operands.length > 0 ? parsed.operands : callLines(policy);

@@ -3,7 +3,8 @@ import { runLauncher } from '../../apply/run.ts';
 import { UnsupportedError } from '../../base/errors.ts';
 import { encodeProgram } from '../../bpf/codec.ts';
 import { compilePolicy } from '../../compile/compile-policy.ts';
-import { sealElf } from '../../elf/seal.ts';
+import { encodePaths } from '../../elf/paths-table.ts';
+import { type SealPayload, sealElf } from '../../elf/seal.ts';
 import { proberElf } from '../../elf/stubs/prober-x86-64.ts';
 import {
   confinedExecution,
@@ -21,7 +22,8 @@ import { type ProbeName, probesFor } from '../../kernel/probes.ts';
 import { TrialFiles } from '../../kernel/trial-files.ts';
 import type { ExitStatus } from '../../observe/session.ts';
 import { parsePolicy } from '../../policy/parse.ts';
-import { judgeTracing, type TracingVerdict } from './tracing.ts';
+import { judgePaths, TRIAL_PATHS } from './paths.ts';
+import { type ExtraVerdict, judgeTracing } from './tracing.ts';
 
 /** Finds out what works here: the kernel is asked, and each command is tried on a tiny program. */
 
@@ -38,7 +40,8 @@ export interface Examination {
   /** undefined: looking could have killed this process. */
   readonly view: View | undefined;
   readonly faults: { readonly [K in 'library' | 'record' | 'explain' | 'lift' | 'run' | 'seal']: Fault };
-  readonly tracing: TracingVerdict;
+  readonly tracing: ExtraVerdict;
+  readonly paths: ExtraVerdict;
   /** A trial did not come to an end and is still there. */
   readonly isStuck: boolean;
 }
@@ -107,8 +110,16 @@ async function examineWith(files: TrialFiles, trial: Uint8Array): Promise<Examin
     features,
     refused,
     view,
-    faults: { library, record, explain, lift, run: runFault(answers, place), seal: trySealed(files, trial, filter) },
+    faults: {
+      library,
+      record,
+      explain,
+      lift,
+      run: runFault(answers, place),
+      seal: trySealed(files, trial, { program: filter }),
+    },
     tracing,
+    paths: judgePaths(features, trySealed(files, trial, { program: filter, paths: encodePaths(TRIAL_PATHS) })),
     isStuck: [explain, lift, tracing.because].includes(STUCK),
   };
 }
@@ -184,9 +195,10 @@ function runFault(answers: Answers<ProbeName>, place: Place): Fault {
 }
 
 /** Seals the trial program and starts it. */
-function trySealed(files: TrialFiles, trial: Uint8Array, program: Uint8Array): Fault {
+function trySealed(files: TrialFiles, trial: Uint8Array, payload: Pick<SealPayload, 'program' | 'paths'>): Fault {
   const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
-  const sealed = files.add('sealed', sealElf(trial, { program, policyText: TRIAL_POLICY, sha256 }).bytes);
+  const { bytes } = sealElf(trial, { ...payload, policyText: TRIAL_POLICY, sha256 });
+  const sealed = files.add(payload.paths ? 'sealed-paths' : 'sealed', bytes);
   const { status, signal, output } = files.start(sealed, ['x'], 'stderr');
   if (status === 0) return undefined;
   return output.toString().trim() || `a sealed program was ended by ${signal ?? `status ${status}`}`;

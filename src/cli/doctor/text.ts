@@ -28,7 +28,8 @@ export function examinationText(examination: Examination, verdicts: readonly Ver
     );
   const [record = [], ...others] = verdicts.map(verdictText);
   const tracing = verdictText({ command: 'by ebpf', ...examination.tracing });
-  return [...lines, '', ...record, ...tracing, ...others.flat()].join('\n');
+  const paths = verdictText({ command: 'paths:', ...examination.paths });
+  return [...lines, '', ...record, ...tracing, ...others.flat(), ...paths].join('\n');
 }
 
 function onUs({ mode, noNewPrivs, place }: Examination): string {

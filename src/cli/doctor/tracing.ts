@@ -5,11 +5,11 @@ import type { Place } from '../../kernel/place.ts';
 /** Whether the ebpf backend of `record` can be used here, which no command needs. */
 
 const BTF_FILE = '/sys/kernel/btf/vmlinux';
-const UPROBE_FILE = '/sys/bus/event_source/devices/uprobe/type';
 /** The release that brought what the programs need: atomic operations of 64 bits that return the old value. */
 const SINCE = '5.12';
 
-export interface TracingVerdict {
+/** A verdict on what no command needs. */
+export interface ExtraVerdict {
   readonly works: boolean;
   /** Why it does not, as far as can be known without trying. */
   readonly because: string | undefined;
@@ -27,8 +27,8 @@ export async function judgeTracing(
   place: Place,
   features: readonly Feature[],
   trial: () => Promise<string | undefined>,
-): Promise<TracingVerdict> {
-  const no = (because: string, todo: string): TracingVerdict => ({ works: false, because, todo, note: undefined });
+): Promise<ExtraVerdict> {
+  const no = (because: string, todo: string): ExtraVerdict => ({ works: false, because, todo, note: undefined });
   const answer = (name: string) => features.find((feature) => feature.name === name);
   const bpf = answer('bpf as we are');
   if (bpf?.answer !== 'yes') {
@@ -42,7 +42,7 @@ export async function judgeTracing(
     return no(`this kernel does not describe its types: no ${BTF_FILE}`, 'a kernel with CONFIG_DEBUG_INFO_BTF');
   const fault = await trial();
   if (fault !== undefined) return no(fault, `Linux ${SINCE} or newer, root or CAP_BPF and CAP_PERFMON`);
-  const isBlind = !existsSync(UPROBE_FILE);
-  const note = isBlind ? 'this kernel has no uprobes: the start of dynamic programs counts as program' : undefined;
+  const isBlind = answer('ptrace of a child')?.answer !== 'yes';
+  const note = isBlind ? 'ptrace is refused: the start of dynamic programs counts as program' : undefined;
   return { works: true, because: undefined, todo: undefined, note };
 }

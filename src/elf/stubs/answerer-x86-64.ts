@@ -184,11 +184,15 @@ function readVector(code: Assembler): void {
   code.label('vectorRead').test('r14', 'r14').jcc('e', 'gone');
 }
 
-/** rax = a file of the process's folder in /proc. It has ended where there is none. */
+/**
+ * rax = a file of the process's folder in /proc. It has ended where there is none. The exec closes the pipe before it decides whether the program may
+ * be looked into (fs/exec.c begin_new_exec), so EACCES may pass.
+ */
 function open(code: Assembler, name: string, flags: number): Assembler {
-  const ESRCH = 3;
-  code.mov('rdi', PROC).lea('rsi', name).mov('edx', flags);
-  call(code, 'openat');
+  const [ESRCH, EACCES, MOST_TRIES] = [3, 13, 100_000];
+  code.mov('r13d', MOST_TRIES).label(`${name}Again`).mov('rdi', PROC).lea('rsi', name).mov('edx', flags);
+  call(code, 'openat').cmp('rax', -EACCES).jcc('ne', `${name}Opened`).dec('r13d').jcc('e', `${name}Opened`);
+  call(code, 'sched_yield').jmp(`${name}Again`).label(`${name}Opened`);
   for (const errno of [ENOENT, ESRCH]) code.cmp('rax', -errno).jcc('e', 'gone');
   return code.test('rax', 'rax').jcc('s', 'followerFailed');
 }
