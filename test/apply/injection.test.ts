@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
@@ -102,6 +102,85 @@ function executable(pid: number): string | undefined {
   }
 }
 
+/** A tracer ends soon after its launcher. */
+async function nothingStays(): Promise<void> {
+  for (let waited = 0; waited < 100 && tracerOf(0) !== undefined; waited += 1)
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(tracerOf(0), undefined);
+}
+
+interface Started {
+  readonly child: ChildProcess;
+  readonly finished: Promise<Finished>;
+}
+
+function start(kind: string): Started {
+  const child = spawn(launcher, [program(kind)], { stdio: ['ignore', 'pipe', 'ignore'] });
+  let stdout = '';
+  child.stdout.on('data', (data) => {
+    stdout += data;
+  });
+  const finished = new Promise<Finished>((resolve) =>
+    child.once('close', (status, signal) => resolve({ status, signal, stdout, stderr: '' })),
+  );
+  return { child, finished };
+}
+
+/** Lets it come a little further from round to round. */
+function wait(round: number): void {
+  for (const end = performance.now() + (round % 15) / 5; performance.now() < end; );
+}
+
+test('a command that is stopped and continued at any moment of its start runs as ever', {
+  skip,
+  timeout: 120_000,
+}, async () => {
+  for (let round = 0; round < 60; round += 1) {
+    const kind = KINDS[round % 2] as string;
+    const { child, finished } = start(kind);
+    wait(round);
+    child.kill('SIGSTOP');
+    await new Promise((resolve) => setTimeout(resolve, 3));
+    child.kill('SIGCONT');
+    const result = await finished;
+    assert.deepEqual([result.status, result.stdout], [7, launchedSays(EPERM, EPERM, program(kind))]);
+  }
+});
+
+test('killed at any moment, nothing of it stays', { skip, timeout: 120_000 }, async () => {
+  for (let round = 0; round < 60; round += 1) {
+    const { child, finished } = start(KINDS[round % 2] as string);
+    wait(round);
+    child.kill('SIGKILL');
+    checkClosed(await finished, KINDS[round % 2] as string);
+  }
+  await nothingStays();
+});
+
+test('registers, text and blocked signals are at the entry what they are without', {
+  skip: skip || missingTools('setarch'),
+}, () => {
+  for (const flags of [['-static', '-nostdlib'], ['-nostartfiles']]) {
+    const { path } = buildProgram({ name: `entry ${flags.length}`, tool: 'gcc', flags }, 'entry.c', folder);
+    const under = (prefix: string): Buffer =>
+      spawnSync('setarch', ['-R', prefix, path], { env: {}, stdio: ['ignore', 'pipe', 'inherit'] }).stdout;
+    const [injected, plain] = [under(launcher), under('/usr/bin/env')];
+    assert.equal(plain.length, 160);
+    // The call there overwrites rcx and r11, which mean nothing at an entry; from the last one pushed, r15.
+    for (const index of [4, 12]) plain.writeBigUInt64LE(0n, 8 * index);
+    assert.equal(injected.toString('hex'), plain.toString('hex'));
+  }
+});
+
+function kill(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone by now.
+    return false;
+  }
+}
+
 test('the tracer killed at any moment: the command ends with it, or is confined', {
   skip,
   timeout: 120_000,
@@ -109,20 +188,12 @@ test('the tracer killed at any moment: the command ends with it, or is confined'
   let killed = 0;
   for (let round = 0; round < 150; round += 1) {
     const kind = KINDS[round % 2] as string;
-    const child = spawn(launcher, [program(kind)], { stdio: ['ignore', 'pipe', 'ignore'] });
-    let stdout = '';
-    child.stdout.on('data', (data) => (stdout += data));
-    const gone = new Promise<Finished>((resolve) =>
-      child.once('close', (status, signal) => resolve({ status, signal, stdout, stderr: '' })),
-    );
-    for (const end = performance.now() + (round % 15) / 5; performance.now() < end; );
+    const { child, finished } = start(kind);
+    wait(round);
     const tracer = tracerOf(child.pid as number);
-    if (tracer !== undefined) {
-      process.kill(tracer, 'SIGKILL');
-      killed += 1;
-    }
-    checkClosed(await gone, kind);
+    if (tracer !== undefined && kill(tracer)) killed += 1;
+    checkClosed(await finished, kind);
   }
   assert.ok(killed > 20, `${killed} of 150`);
-  assert.equal(tracerOf(0), undefined);
+  await nothingStays();
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Build, buildProgram, C_BUILDS, cannotBuild, GO_BUILDS } from '../support/builds.ts';
@@ -80,6 +80,16 @@ test('32-bit programs, by injection: execve, seccomp and prctl are out of force 
         const says = launchedSays(EPERM, 0, `${path} word`).replace('descriptors 3', 'descriptors 4');
         assert.deepEqual([status, stdout, stderr], [7, says, '']);
       }
+});
+
+test('paths: are in force too, by each way', { skip }, () => {
+  const lists = `paths:\n  execute: [${folder}, /lib64/ld-linux-x86-64.so.2]\n  read: [/usr/lib, /lib, /etc/ld.so.cache]\n`;
+  const file = policy('paths', readFileSync(BOTH_ABIS, 'utf8') + lists);
+  const EACCES = 13;
+  for (const way of WAYS) {
+    const { stdout, stderr } = run(way, file, [program('dynamic PIE')]);
+    assert.equal(stdout, launchedSays(way.length === 0 ? ENOSYS : EPERM, EACCES, program('dynamic PIE')), stderr);
+  }
 });
 
 test('--simple: start: is in force the whole time', { skip }, () => {

@@ -2,7 +2,7 @@
 
 /** What it and the C libraries around it call behind the entry. */
 const PROGRAM =
-  'write exit_group exit fcntl wait4 brk arch_prctl set_tid_address set_robust_list rseq prlimit64 readlinkat readlink getrandom mprotect';
+  'write exit_group exit fcntl wait4 brk arch_prctl set_tid_address set_robust_list rseq prlimit64 readlinkat readlink getrandom mprotect rt_sigprocmask';
 /** What ld.so needs besides. */
 const LOADER = 'openat open mmap read pread64 close fstat newfstatat munmap access faccessat writev';
 export const HEADER = 'selkie: 1\nsets: 1\narches: [x86_64]\ndefault: errno(EPERM)\n';

@@ -100,7 +100,11 @@ async function examineWith(files: TrialFiles, trial: Uint8Array): Promise<Examin
   const record = explain !== undefined && canTrace && (await tryPtrace(path)) === undefined ? undefined : explain;
   const lift = library ?? deadly('lift') ?? (explain === STUCK ? STUCK : await tryLift(path));
   const features = judgeFeatures(answers, place, view);
-  const tracing = await judgeTracing(place, features, async () => library ?? (await tryTracing(path)));
+  const tracing = await judgeTracing(
+    place,
+    features,
+    async () => library ?? deadly('record') ?? (await tryTracing(path)),
+  );
   const mode = answers.of('mode').results[0];
   const noNewPrivs = answers.of('noNewPrivs').results[0];
   return {
