@@ -87,7 +87,8 @@ function requireArch({ arches }: Policy, arch: ArchName): void {
   );
 }
 
-function compileLauncher(
+/** The program and the form that it needs. @throws as compileStart does */
+export function compileLauncher(
   policy: Policy,
   arch: ArchName,
   simple: boolean,

@@ -1,8 +1,8 @@
+import type { LauncherParts } from '../elf/payload.ts';
 import { launcherElf } from '../elf/stubs/launcher-x86-64.ts';
 import { ownLauncherAarch64 } from '../elf/stubs/own-launcher-aarch64.ts';
 import { findExecutable } from '../kernel/command.ts';
 import { inheritedDescriptors } from '../kernel/descriptors.ts';
-import { NATIVE_ARCH } from '../kernel/native.ts';
 import { memoryFile, replaceProcess } from '../kernel/spawn.ts';
 
 /** What `run` starts, and under which filter. */
@@ -24,11 +24,17 @@ export interface ConfinedCommand {
 export function execConfined(options: ConfinedCommand): never {
   const [word = ''] = options.command;
   const path = findExecutable(word);
-  if (NATIVE_ARCH === 'aarch64') {
-    // This one finds its command by itself.
-    const launcher = memoryFile('selkie-run', ownLauncherAarch64({ program: options.program, form: 'simple' }));
-    replaceProcess(launcher, ['selkie', ...options.command], inheritedDescriptors());
-  }
   const launcher = memoryFile('selkie-run', launcherElf(options.program, { path, argv: options.command }));
   replaceProcess(launcher, ['selkie'], inheritedDescriptors());
+}
+
+/**
+ * The same on AArch64, by the launcher that stands alone: what only `start:` permits is in force until the command's entry.
+ *
+ * @throws as execConfined
+ */
+export function execByLauncher(parts: LauncherParts, command: readonly string[]): never {
+  findExecutable(command[0] ?? '');
+  const launcher = memoryFile('selkie-run', ownLauncherAarch64(parts));
+  replaceProcess(launcher, ['selkie', ...command], inheritedDescriptors());
 }

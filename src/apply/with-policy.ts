@@ -8,9 +8,9 @@ import { NATIVE_ARCH } from '../kernel/native.ts';
 import type { Policy } from '../policy/model.ts';
 import { refusePaths } from '../policy/paths.ts';
 import { printPolicy } from '../policy/print.ts';
-import { tableOfPaths } from './launcher.ts';
+import { compileLauncher, tableOfPaths } from './launcher.ts';
 import { readSource } from './replace-file.ts';
-import { execConfined } from './run.ts';
+import { execByLauncher, execConfined } from './run.ts';
 import { type OutputOptions, type SealFileResult, sealFile } from './seal.ts';
 
 /** A program for the launcher or the seal stub: it answers the probe call. */
@@ -56,11 +56,14 @@ export function sealWithPolicy(
 }
 
 /**
- * Compiles a policy with its `start:` and becomes the command under it; see `execConfined`.
+ * Compiles a policy with its `start:` and becomes the command under it; see `execConfined`. On AArch64 `start:` ends at the command's entry.
  *
  * @throws {PolicyError | ProgramError | CommandError | SyscallError}
  */
 export function runWithPolicy(options: { readonly policy: Policy; readonly command: readonly string[] }): never {
   refusePaths(options.policy, 'cannot be put in force by this command yet');
-  return execConfined({ program: installable(options.policy, NATIVE_ARCH, true).program, command: options.command });
+  const { policy, command } = options;
+  const { program } = installable(policy, NATIVE_ARCH, true);
+  if (NATIVE_ARCH === 'aarch64') return execByLauncher(compileLauncher(policy, NATIVE_ARCH, false), command);
+  return execConfined({ program, command });
 }

@@ -39,6 +39,7 @@ const NAMES = [
   'ptrace',
   'pwrite64',
   'recvmsg',
+  'rt_sigaction',
   'seccomp',
   'setresuid',
   'socketpair',

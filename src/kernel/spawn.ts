@@ -157,8 +157,17 @@ export function spawnBlocked(options: SpawnOptions): number {
   return pid.readInt32LE(0);
 }
 
+const SIGNAL_COUNT = 64;
+
+/** Sets every signal to its default: Node ignores SIGPIPE and SIGXFSZ, and what is ignored stays so in another program. */
+function resetSignals(): void {
+  // Safe because: a struct sigaction of the kernel is 32 bytes; zeros are SIG_DFL. SIGKILL and SIGSTOP are refused, which does not matter.
+  const byDefault = Buffer.alloc(32);
+  for (let signal = 1; signal <= SIGNAL_COUNT; signal += 1) trySyscall(NR.rt_sigaction, signal, byDefault, null, 8);
+}
+
 /**
- * Replaces this process by the program of a descriptor: execveat(2), with the environment as it is.
+ * Replaces this process by the program of a descriptor: execveat(2), with all signals at their defaults and the environment as it is.
  *
  * @param keep - descriptors that shall stay open there
  * @throws {SyscallError}; on success it does not return
@@ -167,6 +176,7 @@ export function replaceProcess(fd: number, argv: readonly string[], keep: readon
   for (const kept of keep) mustSyscall('fcntl', `pass on descriptor ${kept}`, NR.fcntl, kept, F_SETFD, 0);
   const words = stringArray(argv);
   const empty = Buffer.alloc(1);
+  resetSignals();
   // Safe because: the kernel copies strings and pointers before the old memory goes.
   const result = trySyscall(NR.execveat, fd, empty, words.pointers, environPointer(), AT_EMPTY_PATH);
   throw syscallError('execveat', -result, `replace this process (${words.memory.length} bytes of arguments)`);
