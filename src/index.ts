@@ -1,7 +1,8 @@
 /** The library: policies and programs are pure and run anywhere; recording, running and sealing need Linux on x86-64. */
 
+export { type RunOptions, type RunWay, runWithPolicy } from './apply/run.ts';
 export { inspectFile, unsealFile } from './apply/seal.ts';
-export { runWithPolicy, type SealedFile, sealWithPolicy } from './apply/with-policy.ts';
+export { type SealedFile, sealWithPolicy } from './apply/with-policy.ts';
 export * from './base/errors.ts';
 export { type CompileOptions, compile } from './compile/compile.ts';
 export { type CompiledPolicy, compilePolicy, compileService } from './compile/compile-policy.ts';

@@ -87,12 +87,16 @@ function requireArch({ arches }: Policy, arch: ArchName): void {
   );
 }
 
-/** The program and the form that it needs. @throws as compileStart does */
-export function compileLauncher(
-  policy: Policy,
-  arch: ArchName,
-  simple: boolean,
-): { program: Uint8Array; form: LauncherForm; notes: readonly string[] } {
+/** What a launcher installs. */
+export interface CompiledLauncher {
+  /** Encoded. */
+  readonly program: Uint8Array;
+  readonly form: LauncherForm;
+  readonly notes: readonly string[];
+}
+
+/** @throws {PolicyError | ProgramError} as compileStart does */
+export function compileLauncher(policy: Policy, arch: ArchName, simple: boolean): CompiledLauncher {
   const arches = policy.arches ?? [arch];
   const said = policy.arches ? [] : [`no arches in the policy: compiled for ${arch}`];
   if (simple) {

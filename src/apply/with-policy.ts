@@ -4,28 +4,25 @@ import { compilePolicy } from '../compile/compile-policy.ts';
 import { EM_AARCH64 } from '../elf/format.ts';
 import { isElf } from '../elf/read.ts';
 import type { ArchName } from '../facts/arches.ts';
-import { NATIVE_ARCH } from '../kernel/native.ts';
 import type { Policy } from '../policy/model.ts';
-import { refusePaths } from '../policy/paths.ts';
 import { printPolicy } from '../policy/print.ts';
-import { compileLauncher, tableOfPaths } from './launcher.ts';
+import { tableOfPaths } from './launcher.ts';
 import { readSource } from './replace-file.ts';
-import { execByLauncher, execConfined } from './run.ts';
 import { type OutputOptions, type SealFileResult, sealFile } from './seal.ts';
 
-/** A program for the launcher or the seal stub: it answers the probe call. */
+/** A program for the seal stub: it answers the probe call. */
 interface Installable {
   readonly program: Uint8Array;
   readonly notes: readonly string[];
 }
 
-function installable(policy: Policy, target: ArchName, includeStart: boolean): Installable {
+function installable(policy: Policy, target: ArchName): Installable {
   const arches = policy.arches ?? [target];
   if (!arches.includes(target)) {
     const problem = `this policy is for ${arches.join(', ')}, what it shall confine is ${target}`;
     throw new PolicyError('wrong_arch', `${problem}: add ${target} to arches`);
   }
-  const { program, notes } = compilePolicy(policy, { arches, includeStart, probe: true });
+  const { program, notes } = compilePolicy(policy, { arches, probe: true });
   const said = policy.arches ? [] : [`no arches in the policy: compiled for ${target}`];
   return { program: encodeProgram(program), notes: [...said, ...notes] };
 }
@@ -50,20 +47,7 @@ export function sealWithPolicy(
   options: OutputOptions & { readonly binary: string; readonly policy: Policy },
 ): SealedFile {
   const { policy, ...files } = options;
-  const { program, notes } = installable(policy, archOf(files.binary), false);
+  const { program, notes } = installable(policy, archOf(files.binary));
   const result = sealFile({ ...files, program, policyText: printPolicy(policy), ...tableOfPaths(policy) });
   return { ...result, instructions: program.length / 8, notes };
-}
-
-/**
- * Compiles a policy with its `start:` and becomes the command under it; see `execConfined`. On AArch64 `start:` ends at the command's entry.
- *
- * @throws {PolicyError | ProgramError | CommandError | SyscallError}
- */
-export function runWithPolicy(options: { readonly policy: Policy; readonly command: readonly string[] }): never {
-  refusePaths(options.policy, 'cannot be put in force by this command yet');
-  const { policy, command } = options;
-  const { program } = installable(policy, NATIVE_ARCH, true);
-  if (NATIVE_ARCH === 'aarch64') return execByLauncher(compileLauncher(policy, NATIVE_ARCH, false), command);
-  return execConfined({ program, command });
 }

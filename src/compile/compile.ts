@@ -5,7 +5,7 @@ import { CannotTellError } from '../decision/cannot-tell.ts';
 import { Diagrams, type Limits, type Node } from '../decision/diagrams.ts';
 import { diagramOfPolicy } from '../decision/from-policy.ts';
 import { diagramOfProgram } from '../decision/from-program.ts';
-import { hasNotice, permitsCall, type StartOnNotice, startOnNotice } from '../decision/notice.ts';
+import { hasNotice, permitsCall, type StartOnNotice, startOnNotice, startUntilSecond } from '../decision/notice.ts';
 import type { ArchName } from '../facts/arches.ts';
 import { syscallName } from '../facts/syscalls.ts';
 import type { ResolvedCalls, ResolvedCondition, ResolvedPolicy } from '../policy/resolved.ts';
@@ -54,8 +54,7 @@ export interface CompiledStart extends Omit<StartOnNotice, 'node'> {
  */
 export function compileStart(main: ResolvedPolicy, withStart: ResolvedPolicy, arch: ArchName): CompiledStart {
   return inNewSpace(withStart, (space) => {
-    const own = diagramOfPolicy(space, main, { probe: true });
-    const atStart = diagramOfPolicy(space, withStart, { probe: true });
+    const [own, atStart] = bothMeanings(space, main, withStart);
     if (hasNotice(space, own))
       throw new PolicyError(
         'start_notify',
@@ -66,15 +65,42 @@ export function compileStart(main: ResolvedPolicy, withStart: ResolvedPolicy, ar
         'start_exec',
         'a launcher needs execve, which this policy does not permit: add "start: {allow: [execve]}"',
       );
-    const { node, ...notice } = startOnNotice(
-      space,
-      own,
-      atStart,
-      main.arches.map((each) => each.arch),
-    );
+    const { node, ...notice } = startOnNotice(space, own, atStart, archesOf(main));
     return { ...notice, program: compileDiagram(space, notice.isNeeded ? node : own) };
   });
 }
+
+/** Compiles a policy such that what its `start:` alone permits is notified, whoever answers, and the probe call is answered. */
+export function compileOnNotice(main: ResolvedPolicy, withStart: ResolvedPolicy): Program {
+  return inNewSpace(withStart, (space) => {
+    const [own, atStart] = bothMeanings(space, main, withStart);
+    return compileDiagram(space, startOnNotice(space, own, atStart, archesOf(main)).node);
+  });
+}
+
+/** Two programs of which the second ends what only `start:` permits; together they mean the policy without it. */
+export interface CompiledInjection {
+  /** Permits what either does, and the installation of the second on all threads; answers the probe call. */
+  readonly first: Program;
+  /** The policy without `start:`; answers the probe call as a second program does. */
+  readonly second: Program;
+}
+
+/** Compiles a policy for a second installation at the program's entry; as compileStart. */
+export function compileInjection(main: ResolvedPolicy, withStart: ResolvedPolicy): CompiledInjection {
+  const first = inNewSpace(withStart, (space) => {
+    const [own, atStart] = bothMeanings(space, main, withStart);
+    return compileDiagram(space, startUntilSecond(space, own, atStart, archesOf(main)));
+  });
+  return { first, second: compile(main, { probe: 'service' }) };
+}
+
+function bothMeanings(space: Diagrams, main: ResolvedPolicy, withStart: ResolvedPolicy): readonly [Node, Node] {
+  const options = { probe: true };
+  return [diagramOfPolicy(space, main, options), diagramOfPolicy(space, withStart, options)];
+}
+
+const archesOf = ({ arches }: ResolvedPolicy): readonly ArchName[] => arches.map(({ arch }) => arch);
 
 function inNewSpace<T>(policy: ResolvedPolicy, work: (space: Diagrams) => T): T {
   try {

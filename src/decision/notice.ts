@@ -1,5 +1,11 @@
 import type { ArchName } from '../facts/arches.ts';
-import { MARK_ARGUMENT, SECCOMP_RET_USER_NOTIF } from '../facts/seccomp.ts';
+import {
+  MARK_ARGUMENT,
+  SECCOMP_FILTER_FLAG_TSYNC,
+  SECCOMP_RET_ALLOW,
+  SECCOMP_RET_USER_NOTIF,
+  SECCOMP_SET_MODE_FILTER,
+} from '../facts/seccomp.ts';
 import { isPermitted, permitted } from './actions.ts';
 import { type Diagrams, type Node, TRUE } from './diagrams.ts';
 import { callsOf } from './probe.ts';
@@ -34,6 +40,17 @@ export function startOnNotice(
     isMoreThanExec: hasNotice(space, space.choose(callsOf(space, arches, 'execve'), main, node)),
     isNeeded: hasNotice(space, node),
   };
+}
+
+/**
+ * What is in force until the program's entry where a second filter of the meaning `main` is installed there: what either permits, and that installation.
+ * Both together mean `main`.
+ */
+export function startUntilSecond(space: Diagrams, main: Node, withStart: Node, arches: readonly ArchName[]): Node {
+  const permits = (leaf: Node): boolean => isPermitted(space.action(leaf));
+  const either = space.combine(main, withStart, (own, atStart) => (permits(atStart) && !permits(own) ? atStart : own));
+  const installation = callsOf(space, arches, 'seccomp', [SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC]);
+  return space.choose(installation, space.leaf(SECCOMP_RET_ALLOW), either);
 }
 
 /** Whether a filter permits a call of one ABI whatever its arguments are. */

@@ -21,7 +21,7 @@ export interface Launcher extends LauncherPayload {
 }
 
 const VERSION = 1;
-const MAKERS: ReadonlyMap<number, typeof ownLauncherX8664> = new Map([
+const MAKERS: ReadonlyMap<number, (parts: LauncherParts, notes: Uint8Array) => Uint8Array> = new Map([
   [format.EM_X86_64, ownLauncherX8664],
   [format.EM_AARCH64, ownLauncherAarch64],
 ]);

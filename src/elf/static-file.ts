@@ -102,12 +102,12 @@ export function emitTarget(code: DataAssembler, target: Target, addressOf: Addre
   code.u64(0n);
 }
 
-/** Data label `fprog`: struct sock_fprog, u16 count | 6 bytes | pointer; and the program. */
-export function emitProgram(code: DataAssembler, program: Uint8Array, addressOf: AddressOf): void {
+/** Data label `fprog` (or another): struct sock_fprog, u16 count | 6 bytes | pointer; and the program. */
+export function emitProgram(code: DataAssembler, program: Uint8Array, addressOf: AddressOf, label = 'fprog'): void {
   code
     .align(8)
-    .label('fprog')
+    .label(label)
     .u64(BigInt(program.length / 8))
-    .u64(addressOf('program'));
-  code.label('program').data(program);
+    .u64(addressOf(`${label}Program`));
+  code.label(`${label}Program`).data(program);
 }

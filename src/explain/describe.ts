@@ -9,6 +9,7 @@ import { SECCOMP_RET_ACTION_FULL, SECCOMP_RET_DATA, SECCOMP_RET_ERRNO } from '..
 import { selectorsOf } from '../facts/selectors.ts';
 import { syscallName } from '../facts/syscalls.ts';
 import { abiOf } from '../observe/abi.ts';
+import { isGuard } from '../observe/guard-messages.ts';
 import { conditionOfBox } from '../policy/box-condition.ts';
 import { printCondition } from '../policy/condition-print.ts';
 import { generalise } from '../policy/generalise.ts';
@@ -38,16 +39,26 @@ export interface Explanation {
   readonly floor: string | undefined;
 }
 
-/** Explains a denial. `arches` are those that the policy is compiled for, `conditional` the calls of which it has rules with conditions. */
+/** What of a policy decides how its denials are explained. */
+export interface ExplainedPolicy {
+  /** Those that it is compiled for. */
+  readonly arches: readonly string[];
+  /** Calls of which it has rules with conditions. */
+  readonly conditional: ReadonlySet<string>;
+  /** Calls that `start:` names. */
+  readonly start: ReadonlySet<string>;
+}
+
+/** Explains a denial. */
 export function explain(
   { data, action, by, exe, site, isMainThread, count }: Denial,
-  arches: readonly string[],
-  conditional: ReadonlySet<string>,
+  { arches, conditional, start }: ExplainedPolicy,
 ): Explanation {
   const arch = abiOf(data.arch, data.nr) ?? 'x86_64';
   const name = syscallName(arch, data.nr);
   const rule = name ?? `syscall(${data.nr - ARCHES[arch].numberOffset})`;
-  const isLauncher = exe?.startsWith('/memfd:selkie-guard') === true;
+  const isLauncher = isGuard(exe);
+  const isOver = by === 'policy' && start.has(rule) ? ' in syscalls: (start: ended at the entry)' : '';
   return {
     call: `${rule}(${name === undefined ? '' : argumentsOf(arch, name, data.args)})`,
     answer: answerOf(action, arch),
@@ -62,7 +73,7 @@ export function explain(
     floor: by === 'policy' && site.isGo && FLOORS.go.some((call) => call.name === name) ? '@go' : undefined,
     permit:
       by === 'own' || arches.includes(arch)
-        ? `allow ${rule}${conditional.has(rule) ? conditionText(arch, rule, data.args) : ''}`
+        ? `allow ${rule}${conditional.has(rule) ? conditionText(arch, rule, data.args) : ''}${isOver}`
         : `add ${arch} to arches`,
   };
 }

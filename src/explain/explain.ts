@@ -1,11 +1,13 @@
 import { PolicyError } from '../base/errors.ts';
 import { encodeProgram } from '../bpf/codec.ts';
-import { compilePolicy } from '../compile/compile-policy.ts';
+import { compile, compileOnNotice } from '../compile/compile.ts';
 import type { ArchName } from '../facts/arches.ts';
 import { requireX8664 } from '../kernel/libc.ts';
 import { exitCodeOf, type Supervised, superviseCommand } from '../observe/session.ts';
 import { policy as newPolicy } from '../policy/builder.ts';
-import type { Policy } from '../policy/model.ts';
+import type { Policy, Rule } from '../policy/model.ts';
+import { resolvePolicy } from '../policy/resolve.ts';
+import type { ResolvedPolicy } from '../policy/resolved.ts';
 import { type Explanation, explain } from './describe.ts';
 import { explainingProgram, notifyingProgram, untoldActions } from './filter.ts';
 import type { Denial, Denials } from './server.ts';
@@ -56,21 +58,34 @@ export async function explainCommand(options: ExplainOptions): Promise<Explained
     const problem = `this policy is for ${arches.join(', ')}, what it shall confine is ${TARGET}`;
     throw new PolicyError('wrong_arch', `${problem}: add ${TARGET} to arches`);
   }
-  const { program } = compilePolicy(policy, { arches, includeStart: true, probe: true });
-  const conditional = conditionalCalls(policy);
+  const [main, withStart] = [false, true].map((includeStart) => resolvePolicy(policy, { arches, includeStart })) as [
+    ResolvedPolicy,
+    ResolvedPolicy,
+  ];
+  const program = compile(withStart, { probe: true });
+  const rules = {
+    arches,
+    conditional: conditionalCalls(policy),
+    start: new Set((policy.start ?? []).flatMap(calledName)),
+  };
   const hasPolicy = options.policy !== undefined;
   const isForAll = options.ownFilters === true || !hasPolicy;
   const { observed, ...rest } = await superviseCommand<Denials, Denial>({
     command,
     worker: 'explain',
-    workerOptions: { program: encodeProgram(program), notified: isForAll ? 'all' : 'denied', hasPolicy },
-    filter: encodeProgram(isForAll ? notifyingProgram(program) : explainingProgram(program)),
+    workerOptions: {
+      program: encodeProgram(program),
+      afterExec: encodeProgram(compile(main, { probe: true })),
+      notified: isForAll ? 'all' : 'denied',
+      hasPolicy,
+    },
+    filter: encodeProgram(isForAll ? notifyingProgram(program) : explainingProgram(compileOnNotice(main, withStart))),
     purpose: 'explain',
     nothing: NOTHING,
-    onEvent: (denial) => options.onDenial?.(explain(denial, arches, conditional)),
+    onEvent: (denial) => options.onDenial?.(explain(denial, rules)),
   });
   const { denials, ...own } = observed;
-  const explanations = denials.map((denial) => explain(denial, arches, conditional));
+  const explanations = denials.map((denial) => explain(denial, rules));
   const isUntold =
     !isForAll &&
     exitCodeOf(rest.status) === SIGSYS_EXIT &&
@@ -80,5 +95,7 @@ export async function explainCommand(options: ExplainOptions): Promise<Explained
 
 function conditionalCalls({ syscalls, start = [] }: Policy): ReadonlySet<string> {
   const rules = [...syscalls, ...start].filter(({ condition }) => condition !== undefined);
-  return new Set(rules.flatMap(({ call }) => (call.kind === 'name' ? [call.name] : [])));
+  return new Set(rules.flatMap(calledName));
 }
+
+const calledName = ({ call }: Rule): readonly string[] => (call.kind === 'name' ? [call.name] : []);

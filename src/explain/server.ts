@@ -1,9 +1,12 @@
 import type { Program } from '../bpf/instruction.ts';
 import { interpretStack } from '../bpf/stack.ts';
 import type { SeccompData } from '../facts/seccomp.ts';
+import { syscallName } from '../facts/syscalls.ts';
 import type { Listener } from '../kernel/notify.ts';
 import { executableOf, processStatus } from '../kernel/process.ts';
+import { abiOf } from '../observe/abi.ts';
 import { type CallSite, CallSites } from '../observe/call-site.ts';
+import { isGuard } from '../observe/guard-messages.ts';
 import { notifiedData } from '../observe/notified.ts';
 import type { CallServer } from '../observe/receive.ts';
 import { type Answer, carryOut, isPermitted } from './carry-out.ts';
@@ -35,11 +38,20 @@ export interface Denials {
 
 /** How calls are decided. */
 export interface Rules {
-  /** The policy's program, or one that permits all. */
+  /** The policy's program, or one that permits all; its `start:` permits too. */
   readonly program: Program;
+  /** The same without `start:`: for every exec but the command's own. */
+  readonly afterExec: Program;
   /** `denied`: only what the policy denies is notified. `all`: all calls are, and filters of programs count too. */
   readonly notified: 'denied' | 'all';
   readonly hasPolicy: boolean;
+}
+
+const EXECS: ReadonlySet<string> = new Set(['execve', 'execveat']);
+
+function isExec({ arch, nr }: SeccompData): boolean {
+  const abi = abiOf(arch, nr);
+  return abi !== undefined && EXECS.has(syscallName(abi, nr) ?? '');
 }
 
 /** Answers denied calls exactly as the programs that decide say, and notes where they came from. */
@@ -68,8 +80,7 @@ export class ExplainServer implements CallServer<Denials> {
   serve(call: DataView): void {
     const { tid, data } = notifiedData(call);
     this.#emulator.sawCall(tid);
-    const { program, notified } = this.#rules;
-    const programs = notified === 'all' ? this.#own.programsOf(tid) : [program];
+    const programs = this.#programsFor(tid, data);
     const { action, decidedBy } = interpretStack(programs, data);
     const answer: Answer = (errno, value = 0n) => {
       this.#listener?.answer(value, errno, call);
@@ -93,6 +104,14 @@ export class ExplainServer implements CallServer<Denials> {
   result(): Denials {
     const { installed, isApproximate } = this.#own;
     return { denials: [...this.#denials.values()], ownFilters: installed, isApproximate };
+  }
+
+  /** The newest first; the policy's is the last. */
+  #programsFor(tid: number, data: SeccompData): readonly Program[] {
+    const { program, afterExec, notified } = this.#rules;
+    const programs = notified === 'all' ? this.#own.programsOf(tid) : [program];
+    const isLaterExec = isExec(data) && !isGuard(executableOf(tid));
+    return isLaterExec ? [...programs.slice(0, -1), afterExec] : programs;
   }
 
   /** By registers alone, so that it does not matter what other threads do meanwhile. */

@@ -23,6 +23,10 @@ export const KNOWN_ACTIONS: readonly number[] = [
 export const SECCOMP_RET_ACTION_FULL = 0xffff_0000;
 export const SECCOMP_RET_DATA = 0x0000_ffff;
 
+/** The operation of seccomp(2) that installs a filter, and its flag for all threads of the process. */
+export const SECCOMP_SET_MODE_FILTER = 1;
+export const SECCOMP_FILTER_FLAG_TSYNC = 1;
+
 /** Largest errno that SECCOMP_RET_ERRNO carries: MAX_ERRNO of include/linux/err.h. */
 export const MAX_ERRNO = 4095;
 

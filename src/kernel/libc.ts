@@ -99,7 +99,7 @@ export function lastErrno(): number {
 }
 
 /** The address of memory of ours. Valid while `memory` is referenced: keep it in a variable until the call is over. */
-export function addressOf(memory: Uint8Array): bigint {
+export function addressOf(memory: Uint8Array | Uint32Array): bigint {
   return libc().koffi.address(memory);
 }
 

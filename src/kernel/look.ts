@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { SelkieError } from '../base/errors.ts';
 import { BASE } from '../elf/static-file.ts';
-import { launcherElf } from '../elf/stubs/launcher-x86-64.ts';
+import { ownLauncherX8664 } from '../elf/stubs/own-launcher-x86-64.ts';
 import { sleeperElf } from '../elf/stubs/prober-x86-64.ts';
 import { SECCOMP_MODE_FILTER } from './abi.ts';
 import { filtersOf } from './filters.ts';
@@ -33,16 +33,20 @@ const SEEN_SIZE = 16;
  */
 export async function lookIntoChild(files: TrialFiles, filter: Uint8Array): Promise<View> {
   const sleeper = files.add('sleeper', sleeperElf());
-  const launcher = files.add('launcher', launcherElf(filter, { path: sleeper, argv: ['sleeper'] }));
-  const filtersRefused = await withChild(launcher, refusalOfFilters, 'it could not be started');
-  return { ...(await withChild(sleeper, look, NOTHING_SEEN)), filtersRefused };
+  const launcher = files.add('launcher', ownLauncherX8664({ program: filter, form: 'simple' }));
+  const filtersRefused = await withChild([launcher, sleeper], refusalOfFilters, 'it could not be started');
+  return { ...(await withChild([sleeper], look, NOTHING_SEEN)), filtersRefused };
 }
 
 type Seen = Omit<View, 'filtersRefused'>;
 const NOTHING_SEEN: Seen = { processVmReadv: false, memoryRead: false, memoryWrite: false, syscallFile: false };
 
-async function withChild<T>(path: string, action: (pid: number) => T | Promise<T>, otherwise: T): Promise<T> {
-  const child = spawn(path, [], { stdio: 'ignore', env: {} });
+async function withChild<T>(
+  [path = '', ...words]: readonly string[],
+  action: (pid: number) => T | Promise<T>,
+  otherwise: T,
+): Promise<T> {
+  const child = spawn(path, words, { stdio: 'ignore', env: {} });
   const gone = new Promise((resolve) => {
     child.once('exit', resolve);
     child.once('error', resolve);

@@ -112,10 +112,10 @@ const MAP_PRIVATE = 2;
 const ENVIRONMENT: ProbeArgument = { strings: [] };
 
 /** A program into memory, then its execution: where that succeeds, the last step has no result. */
-const execute = (program: Uint8Array, flags: number): ProbeStep[] => [
+const execute = (program: Uint8Array, flags: number, ...words: readonly string[]): ProbeStep[] => [
   call(NR.memfd_create, text('selkie-doctor'), flags),
   call(NR.write, { result: 0 }, { bytes: program }, program.length),
-  call(NR.execveat, { result: 0 }, text(''), { strings: ['selkie', 'x'] }, ENVIRONMENT, abi.AT_EMPTY_PATH),
+  call(NR.execveat, { result: 0 }, text(''), { strings: ['selkie', ...words, 'x'] }, ENVIRONMENT, abi.AT_EMPTY_PATH),
 ];
 
 const I386_GETPID = 20;
@@ -132,8 +132,10 @@ const createMap = call(NR.bpf, BPF_MAP_CREATE, ARRAY_MAP, 32);
 export interface ProbePrograms {
   /** Ends with 0 when it has an argument. */
   readonly trial: Uint8Array;
-  /** The launcher of `run`, under a filter that permits all, with the trial program as its command. */
+  /** The launcher of `run`, under a filter that permits all but some calls of `start:`. */
   readonly launcher: Uint8Array;
+  /** The file of the trial program. */
+  readonly trialPath: string;
   /** A filter that permits all and answers the probe call. */
   readonly filter: Uint8Array;
 }
@@ -169,7 +171,7 @@ export type ProbeName =
   | `call:${string}`;
 
 /** Every probe by its name; actions are `action:NAME`, flags `flag:NAME`. */
-export function probesFor({ trial, launcher, filter: program }: ProbePrograms): Record<ProbeName, Probe> {
+export function probesFor({ trial, trialPath, launcher, filter: program }: ProbePrograms): Record<ProbeName, Probe> {
   const probes: Record<ProbeName, readonly ProbeStep[]> = {
     strict: [seccomp(abi.SECCOMP_SET_MODE_STRICT, 0, 0)],
     mode: [call(NR.prctl, abi.PR_GET_SECCOMP)],
@@ -190,8 +192,8 @@ export function probesFor({ trial, launcher, filter: program }: ProbePrograms): 
     ],
     memfd: execute(trial, MFD_CLOEXEC | MFD_EXEC),
     memfdBefore63: execute(trial, MFD_CLOEXEC),
-    run: execute(launcher, MFD_CLOEXEC | MFD_EXEC),
-    runBefore63: execute(launcher, MFD_CLOEXEC),
+    run: execute(launcher, MFD_CLOEXEC | MFD_EXEC, trialPath),
+    runBefore63: execute(launcher, MFD_CLOEXEC, trialPath),
     machineCode: [
       call(NR.memfd_create, text('selkie-doctor'), MFD_CLOEXEC),
       call(NR.write, { result: 0 }, { bytes: trial }, trial.length),

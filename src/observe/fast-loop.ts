@@ -16,27 +16,28 @@ import { notifSizes } from '../kernel/seccomp.ts';
 
 const receiveLoopCode = NATIVE_ARCH === 'aarch64' ? receiveLoopAarch64 : receiveLoopX8664;
 
-/** Counts of an executable's known calls of this machine's own ABI, by number; kept by machine code. 0: not known there. */
-export type FastCounts = Uint8Array;
+/** Counts of an executable's known calls of this machine's own ABI, two words a number, the low one first; kept by machine code. 0: not known there. */
+export type FastCounts = Uint32Array;
 
 /** Memory for the counts of one executable. */
 export function newFastCounts(): FastCounts {
-  return new Uint8Array(8 * LOOP_NUMBERS);
+  return new Uint32Array(2 * LOOP_NUMBERS);
 }
-
-const word = (counts: FastCounts, nr: number): DataView => new DataView(counts.buffer, 8 * nr, 8);
 
 /** Lets machine code count a number from now on. */
 export function makeKnown(counts: FastCounts, nr: number): void {
-  if (nr >= LOOP_NUMBERS) return;
-  const view = word(counts, nr);
-  if (view.getBigUint64(0, true) === 0n) view.setBigUint64(0, 1n, true);
+  if (nr < LOOP_NUMBERS && !isKnown(counts, nr)) counts[2 * nr] = 1;
 }
 
 /** How many calls of a number machine code counted. */
 export function fastCount(counts: FastCounts, nr: number): number {
-  return nr < LOOP_NUMBERS ? Math.max(0, Number(word(counts, nr).getBigUint64(0, true)) - 1) : 0;
+  return nr < LOOP_NUMBERS && isKnown(counts, nr) ? wordOf(counts, nr) - 1 : 0;
 }
+
+/** Asked several times a second for each: no bigint. */
+const wordOf = (counts: FastCounts, nr: number): number => (counts[2 * nr] ?? 0) + 2 ** 32 * (counts[2 * nr + 1] ?? 0);
+
+const isKnown = (counts: FastCounts, nr: number): boolean => wordOf(counts, nr) > 0;
 
 /** Serves calls that are known already, in machine code; all others are its caller's. */
 export class FastLoop {

@@ -2,7 +2,13 @@ import { GUARD_LISTENER, GUARD_REFUSED, GUARD_SIGNAL, GUARD_STATUS, GUARD_TRACEE
 import { receiveMessage } from '../kernel/spawn.ts';
 import type { ReceiveMessage } from './protocol.ts';
 
-/** What the guard says over its socket. */
+/** What the guard says over its socket, and how its processes are known. */
+
+/** The name of its file in memory. */
+export const GUARD_NAME = 'selkie-guard';
+
+/** Whether a process with this executable is the guard's own, before the command is executed. */
+export const isGuard = (exe: string | undefined): boolean => exe?.startsWith(`/memfd:${GUARD_NAME}`) === true;
 
 export type GuardMessage =
   | Extract<ReceiveMessage<never, never>, { readonly kind: 'tracee' | 'refused' | 'status' | 'signal' }>

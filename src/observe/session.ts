@@ -11,14 +11,13 @@ import { NATIVE_ARCH } from '../kernel/native.ts';
 import { kill, processStatus } from '../kernel/process.ts';
 import { notifSizes } from '../kernel/seccomp.ts';
 import { eventDescriptor, memoryFile, raiseEvent, reap, socketPair, spawnBlocked } from '../kernel/spawn.ts';
-import { hearGuard } from './guard-messages.ts';
+import { GUARD_NAME, hearGuard } from './guard-messages.ts';
 import type { ReceiveMessage, ReceiveOptions } from './protocol.ts';
 import { refusal, traceRefusal } from './refusals.ts';
 import { SignalRelay } from './signals.ts';
 import { startReceiver, type WorkerKind } from './start-worker.ts';
 
 /** In the name of the memory file that holds the guard, and so in /proc/PID/exe until the command is executed. */
-const LAUNCHER_NAME = 'selkie-guard';
 
 /** A command under a filter with a listener or a tracer: started by the guard, served by a worker thread, waited for here. Needs no rights. */
 
@@ -119,7 +118,7 @@ class Session<R, E> {
     const [ours, theirs] = socketPair();
     this.#wake = eventDescriptor();
     // First, because a thread of Node takes longest to start; the guard is made meanwhile.
-    const shared: ReceiveOptions = { socket: ours, wake: this.#wake, launcher: `/memfd:${LAUNCHER_NAME} (deleted)` };
+    const shared: ReceiveOptions = { socket: ours, wake: this.#wake, launcher: `/memfd:${GUARD_NAME} (deleted)` };
     this.#worker = startReceiver(options.worker, { ...options.workerOptions, ...shared });
     this.#guard = this.#startGuard(theirs, descriptors);
     this.#relay = new SignalRelay(() => this.#killAll());
@@ -265,11 +264,11 @@ function startGuard(
   const clear = (fd: number): number => (fd === renamed?.to ? moveAbove(fd, renamed.to) : fd);
   const socket = clear(theirs);
   const elf = guardElf({ target, socket, parent: process.pid, blocked, isTraced, ...(filter ? { filter } : {}) });
-  const file = clear(memoryFile(LAUNCHER_NAME, elf));
+  const file = clear(memoryFile(GUARD_NAME, elf));
   try {
     return spawnBlocked({
       path: `/proc/self/fd/${file}`,
-      argv: ['selkie-guard'],
+      argv: [GUARD_NAME],
       descriptors: [...descriptors, socket],
       ...(renamed && { renamed }),
     });

@@ -85,7 +85,13 @@ export class Tally {
 
   /** All calls of the target so far, the one by which it was started included. */
   get calls(): number {
-    return this.results().reduce((sum, { count }) => sum + count, 0);
+    let sum = 0;
+    for (const { content } of this.#tasks.images())
+      for (const phase of PHASES) {
+        for (const call of content[phase].values()) sum += countOf(content, phase, call);
+        for (const call of content.tuples[phase].calls()) sum += call.count;
+      }
+    return sum;
   }
 
   /** The command is ready: from now on its calls are those of the service. */
@@ -141,7 +147,7 @@ export class Tally {
           exe: path,
           phase,
           ...call,
-          count: call.count + (call.arch === NATIVE_ARCH ? countedFast(content, phase, call.nr) : 0),
+          count: countOf(content, phase, call),
         })),
         ...content.tuples[phase].calls().map((call) => ({ exe: path, phase, ...call })),
       ]),
@@ -212,8 +218,10 @@ export class Tally {
   }
 }
 
-function countedFast({ fast, fastService }: Counts, phase: Phase, nr: number): number {
-  return phase === 'start' ? 0 : fastCount(phase === 'service' ? fastService : fast, nr);
+/** What machine code counted of it included. */
+function countOf({ fast, fastService }: Counts, phase: Phase, { arch, nr, count }: CallCount): number {
+  const isFast = phase !== 'start' && arch === NATIVE_ARCH;
+  return count + (isFast ? fastCount(phase === 'service' ? fastService : fast, nr) : 0);
 }
 
 function site(tid: number, ip: bigint): Pick<CallCount, 'ip' | 'module' | 'offset'> {

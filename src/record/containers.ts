@@ -1,16 +1,9 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
-import { type Cgroup, cgroupRoot, cgroupsBelow, findCgroup, processesIn } from '../kernel/cgroups.ts';
+import { cgroupRoot, cgroupsBelow, findCgroup } from '../kernel/cgroups.ts';
+import { type Container, namesOf } from './container-names.ts';
+import { runtimeStates } from './runtime-states.ts';
 
-/** Containers of this machine, found by their cgroups; names from what engines leave in files. No daemon is asked. */
-
-/** A container that has a cgroup. */
-export interface Container {
-  /** 64 hexadecimal digits. */
-  readonly id: string;
-  readonly cgroup: Cgroup;
-}
+/** Containers of this machine, found by what their runtimes leave in files, and by their cgroups. No daemon is asked. */
 
 /**
  * Folders of containers, with systemd and without: docker-ID.scope, libpod-ID.scope, cri-containerd-ID.scope, crio-ID.scope, nerdctl-ID.scope;
@@ -18,8 +11,8 @@ export interface Container {
  */
 const FOLDER = /^(?:[a-z][a-z0-9_]*(?:-(?!conmon)[a-z0-9_]+)*-)?([0-9a-f]{64})(?:\.scope)?$/;
 
-/** How much of an id is shown, as engines show it. */
-const SHORT = 12;
+/** How an id is shown, as engines show it. */
+const shown = (id: string): string => (/^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id);
 
 /**
  * Finds a container by its id or what it begins with, by the name that its engine gave it, or by its host name.
@@ -28,14 +21,13 @@ const SHORT = 12;
  * @throws {UnsupportedError} as cgroupRoot
  */
 export function findContainer(word: string): Container {
-  const all = containers();
-  const byId = /^[0-9a-f]+$/.test(word) ? all.filter(({ id }) => id.startsWith(word)) : [];
-  const named = all.map((container) => ({ container, names: namesOf(container) }));
-  const byName = named.filter(({ names }) => names.includes(word)).map(({ container }) => container);
+  const named = containers().map((container) => ({ container, names: [container.id, ...namesOf(container)] }));
+  const byName = named.filter(({ names }) => names.includes(word));
+  const byId = /^[0-9a-f]+$/.test(word) ? named.filter(({ container }) => container.id.startsWith(word)) : [];
   const found = byName.length > 0 ? byName : byId;
   const [only, ...others] = found;
-  if (only !== undefined && others.length === 0) return only;
-  const list = named.map(({ container, names }) => [container.id.slice(0, SHORT), ...names].join(' = '));
+  if (only !== undefined && others.length === 0) return only.container;
+  const list = named.map(({ names }) => [...new Set(names.map(shown))].join(' = '));
   const problem = only === undefined ? 'there is none of this name or id' : `it may be any of ${found.length}`;
   const there = list.length === 0 ? 'found no container' : `found ${list.join(', ')}`;
   throw new UsageError(
@@ -44,97 +36,24 @@ export function findContainer(word: string): Container {
   );
 }
 
-/** The outermost cgroup of each container: engines put others into it, and so does what runs inside. */
+/** Those whose runtimes say so, and the outermost cgroup of each other one: engines put others into it, and so does what runs inside. */
 function containers(): readonly Container[] {
-  const found = new Map<string, Container>();
+  const found = runtimeContainers();
   for (const cgroup of cgroupsBelow(findCgroup(cgroupRoot()))) {
     const id = FOLDER.exec(cgroup.path.slice(cgroup.path.lastIndexOf('/') + 1))?.[1];
-    if (id !== undefined && !found.has(id)) found.set(id, { id, cgroup });
+    if (id !== undefined && !found.some((each) => each.id === id)) found.push({ id, cgroup });
   }
-  return [...found.values()];
+  return found;
 }
 
-function namesOf(container: Container): readonly string[] {
-  const names = [dockerName(container), ...podmanNames(container), kubernetesName(container), hostName(container)];
-  // Users and containers may have written them: nothing else gets to a terminal.
-  return [...new Set(names.filter((name) => name !== undefined && /^[\w.-]+$/.test(name)))] as string[];
-}
-
-/** Docker's own record of a container. */
-function dockerName({ id }: Container): string | undefined {
-  const name = readJson(`/var/lib/docker/containers/${id}/config.v2.json`, 'Name');
-  return typeof name === 'string' ? name.replace(/^\//, '') : undefined;
-}
-
-/** The lists of containers/storage: root's, and those of users. */
-function podmanNames({ id }: Container): readonly string[] {
-  const storages = ['/var/lib/containers', ...homes().map((home) => join(home, '.local/share/containers'))];
-  return storages.flatMap((storage) => {
-    const list = parse(readText(join(storage, 'storage/overlay-containers/containers.json')));
-    if (!Array.isArray(list)) return [];
-    const names: unknown = list.find((entry) => entry?.id === id)?.names;
-    return Array.isArray(names) ? names.filter((name) => typeof name === 'string') : [];
+/** What a runtime was killed before it could remove has no cgroup any more. */
+function runtimeContainers(): Container[] {
+  return runtimeStates().flatMap(({ id, cgroup: path, bundle }) => {
+    try {
+      return { id, cgroup: findCgroup(path), bundle };
+    } catch (error) {
+      if (error instanceof UsageError) return [];
+      throw error;
+    }
   });
-}
-
-function homes(): readonly string[] {
-  const lines = (readText('/etc/passwd') ?? '').split('\n');
-  return [...new Set(lines.map((line) => line.split(':')[5] ?? '').filter((home) => home.startsWith('/')))];
-}
-
-/** The annotations that containerd's CRI plugin, nerdctl and CRI-O put into the bundle's config.json. */
-const NAME_ANNOTATIONS = ['io.kubernetes.cri.container-name', 'io.kubernetes.container.name', 'nerdctl/name'];
-
-function kubernetesName({ id }: Container): string | undefined {
-  const tasks = '/run/containerd/io.containerd.runtime.v2.task';
-  const bundles = [
-    ...foldersIn(tasks).map((namespace) => join(tasks, namespace, id)),
-    `/run/containers/storage/overlay-containers/${id}/userdata`,
-  ];
-  for (const bundle of bundles) {
-    const annotations = readJson(join(bundle, 'config.json'), 'annotations') as Record<string, unknown> | undefined;
-    const name = NAME_ANNOTATIONS.map((annotation) => annotations?.[annotation]).find((value) => value !== undefined);
-    if (typeof name === 'string') return name;
-  }
-  return undefined;
-}
-
-/** What engines tell the first process of its host name: the name itself is known inside only. */
-function hostName({ cgroup }: Container): string | undefined {
-  const pid = cgroupsBelow(cgroup).flatMap(processesIn)[0];
-  const environment = pid === undefined ? undefined : readText(`/proc/${pid}/environ`);
-  return environment
-    ?.split('\0')
-    .find((line) => line.startsWith('HOSTNAME='))
-    ?.slice('HOSTNAME='.length);
-}
-
-function readJson(file: string, member: string): unknown {
-  const value = parse(readText(file));
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[member] : undefined;
-}
-
-function parse(text: string | undefined): unknown {
-  try {
-    return text === undefined ? undefined : JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** A user could have put something there that never ends. */
-function readText(file: string): string | undefined {
-  try {
-    return statSync(file).isFile() ? readFileSync(file, 'utf8') : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function foldersIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }

@@ -7,23 +7,20 @@ import { readLauncher, writeLauncher } from '../../src/apply/launcher.ts';
 import { parsePolicy } from '../../src/policy/parse.ts';
 import { type Build, buildProgram, C_BUILDS, cannotBuild } from '../support/builds.ts';
 import { temporaryFolder } from '../support/folders.ts';
+import {
+  ENOENT,
+  ENOSYS,
+  EPERM,
+  HEADER,
+  LAUNCHED_POLICIES as POLICIES,
+  launchedSays as said,
+} from '../support/launched.ts';
 import { type Finished, runCommand, selkie } from '../support/selkie.ts';
 import { missingTools } from '../support/tools.ts';
 
 const skip = missingTools('gcc', 'setpriv');
 const folder = temporaryFolder();
 
-/** What test/programs/launched.c and the C libraries around it call behind the entry; `start` is what ld.so needs besides. */
-const PROGRAM = [
-  'write exit_group exit fcntl wait4 brk arch_prctl set_tid_address set_robust_list rseq prlimit64 readlinkat readlink getrandom mprotect',
-];
-const LOADER = 'openat open mmap read pread64 close fstat newfstatat munmap access faccessat writev';
-const header = 'selkie: 1\nsets: 1\narches: [x86_64]\ndefault: errno(EPERM)\n';
-const list = (names: string): string => `[${names.split(' ').join(', ')}]`;
-const POLICIES = {
-  exec: `${header}syscalls:\n  allow: ${list(`${PROGRAM}`)}\nstart:\n  allow: [execve]\n`,
-  loader: `${header}syscalls:\n  allow: ${list(`${PROGRAM}`)}\nstart:\n  allow: ${list(`execve ${LOADER}`)}\n`,
-};
 type Name = keyof typeof POLICIES;
 
 function launcher(name: Name, simple = false): string {
@@ -37,10 +34,6 @@ function launcher(name: Name, simple = false): string {
 function program(kind: string): string {
   return buildProgram(C_BUILDS.find((build) => build.name === kind) as Build, 'launched.c', folder).path;
 }
-
-const [ENOENT, EPERM, ECHILD, ENOSYS] = [2, 1, 10, 38];
-const said = (execve: number, open: number, words: string): string =>
-  `execve ${execve}, seccomp ${EPERM}, prctl ${EPERM}, open ${open}, wait ${ECHILD}, descriptors 3, words ${words}\n`;
 
 const CASES: readonly (readonly [Name, string])[] = [
   ['exec', 'static'],
@@ -100,7 +93,7 @@ test('the command is looked for in PATH, as execvp does', { skip }, () => {
 /** A launcher that permits all but acct(2), in its form with a follower. */
 function permissive(): string {
   const output = join(folder, 'permissive');
-  const text = `${header.replace('errno(EPERM)', 'allow')}syscalls:\n  errno(EPERM): [acct]\nstart:\n  allow:\n    - acct: filename == 0\n`;
+  const text = `${HEADER.replace('errno(EPERM)', 'allow')}syscalls:\n  errno(EPERM): [acct]\nstart:\n  allow:\n    - acct: filename == 0\n`;
   const { form } = writeLauncher({ policy: parsePolicy(text), arch: 'x86_64', output, force: true, simple: false });
   assert.equal(form, 'loader');
   return output;

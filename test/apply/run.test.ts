@@ -1,84 +1,192 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { PROBE_ARGUMENT, PROBE_ERRNO, PROBE_OPERATION } from '../../src/facts/seccomp.ts';
+import { type Build, buildProgram, C_BUILDS, cannotBuild, GO_BUILDS } from '../support/builds.ts';
 import { temporaryFolder } from '../support/folders.ts';
+import { ENOENT, ENOSYS, EPERM, HEADER, LAUNCHED_POLICIES, launchedSays } from '../support/launched.ts';
+import { type Finished, type RunOptions, runCommand, SELKIE, selkie } from '../support/selkie.ts';
+import { missingTools } from '../support/tools.ts';
 
+const skip = missingTools('gcc', 'setpriv');
 const folder = temporaryFolder();
-const RUN = fileURLToPath(new URL('../../src/apply/run.js', import.meta.url));
 
-/** code, jt, jf, k of each instruction. */
-type Row = readonly [number, number, number, number];
-const LOAD = 0x20;
-const JEQ = 0x15;
-const RET = 6;
-const ALLOW = 0x7fff0000;
-const PROBE: readonly Row[] = [
-  [LOAD, 0, 0, 0],
-  [JEQ, 0, 5, 317],
-  [LOAD, 0, 0, 16],
-  [JEQ, 0, 3, PROBE_OPERATION],
-  [LOAD, 0, 0, 24],
-  [JEQ, 0, 1, PROBE_ARGUMENT],
-  [RET, 0, 0, 0x00050000 | PROBE_ERRNO],
-];
-const NO_MKDIR: readonly Row[] = [...PROBE, [LOAD, 0, 0, 0], [JEQ, 0, 1, 83], [RET, 0, 0, 0x50001], [RET, 0, 0, ALLOW]];
-
-const script = join(folder, 'run.mjs');
-writeFileSync(
-  script,
-  `import { execConfined } from ${JSON.stringify(RUN)};
-const [rows, ...command] = process.argv.slice(2);
-const program = new Uint8Array(JSON.parse(rows).flatMap(([code, jt, jf, k]) => [code, 0, jt, jf, k, k >>> 8, k >>> 16, k >>> 24]));
-try { execConfined({ program, command }); } catch (error) { process.exit(error.exitCode ?? 125); }`,
+function policy(name: string, text: string): string {
+  const file = join(folder, `${name}.yaml`);
+  writeFileSync(file, text);
+  return file;
+}
+const LOADER = policy('loader', LAUNCHED_POLICIES.loader);
+/** All is permitted but some calls, of which start: permits some. */
+const MOST = policy(
+  'most',
+  'selkie: 1\nsets: 1\narches: [x86_64]\ndefault: allow\nsyscalls:\n  errno(EPERM): [acct, mkdir]\nstart:\n  allow:\n    - acct: arg0 == 0\n',
+);
+const NO_EXEC = policy(
+  'no-exec',
+  'selkie: 1\nsets: 1\narches: [x86_64]\ndefault: allow\nsyscalls:\n  errno(EPERM): [execve, acct]\nstart:\n  allow:\n    - execve: arg0 != 0\n    - execve: arg0 == 0\n    - acct: arg0 == 0\n',
 );
 
-function run(rows: readonly Row[], command: readonly string[]) {
-  return spawnSync(process.execPath, [script, JSON.stringify(rows), ...command], { encoding: 'utf8' });
+/** The ways in which start: ends: by their option. */
+const WAYS: readonly (readonly string[])[] = [[], ['--inject']];
+const wayName = (way: readonly string[]): string => way[0] ?? 'by notification';
+
+function run(way: readonly string[], file: string, command: readonly string[], options: RunOptions = {}): Finished {
+  return selkie(['run', ...way, '-p', file, '--', ...command], { timeout: 30_000, ...options });
 }
 
-test('a command runs under the filter with its own output and exit code', () => {
-  const made = run(NO_MKDIR, ['sh', '-c', `echo out; mkdir ${folder}/no; exit 9`]);
-  assert.equal(made.stdout, 'out\n');
-  assert.match(made.stderr, /Operation not permitted/);
-  assert.equal(made.status, 9);
+function program(kind: string): string {
+  return buildProgram(C_BUILDS.find(({ name }) => name === kind) as Build, 'launched.c', folder).path;
+}
+
+const KINDS = ['static', 'static PIE', 'dynamic PIE', 'dynamic', 'static musl', 'dynamic musl'];
+for (const kind of KINDS)
+  for (const nobody of [false, true]) {
+    const noBuild = skip || cannotBuild(C_BUILDS.find(({ name }) => name === kind) as Build);
+    const title = `${kind}${nobody ? ', as nobody' : ''}: execve, seccomp, prctl and what start: permits are out of force at the entry`;
+    test(`${title}, by notification`, { skip: noBuild }, () => {
+      const result = run([], LOADER, [program(kind), 'one', 'two'], { nobody });
+      const stdout = launchedSays(ENOSYS, ENOSYS, `${program(kind)} one two`);
+      assert.deepEqual(result, { status: 7, signal: null, stdout, stderr: '' });
+    });
+    test(`${title}, by injection: answered as the policy says`, { skip: noBuild }, () => {
+      const result = run(['--inject'], LOADER, [program(kind), 'one', 'two'], { nobody });
+      const stdout = launchedSays(EPERM, EPERM, `${program(kind)} one two`);
+      assert.deepEqual(result, { status: 7, signal: null, stdout, stderr: '' });
+    });
+    test(`${title}, sealed`, { skip: noBuild }, () => {
+      const sealed = join(folder, 'sealed');
+      assert.equal(selkie(['seal', '-q', '--force', '-p', LOADER, program(kind), '-o', sealed]).status, 0);
+      const { stdout } = runCommand([sealed, 'one'], { nobody });
+      assert.equal(stdout, launchedSays(EPERM, EPERM, `${sealed} one`));
+    });
+  }
+
+test('--simple: start: is in force the whole time', { skip }, () => {
+  const { status, stdout } = run(['--simple'], LOADER, [program('dynamic PIE')]);
+  // One descriptor more: the file that could be opened.
+  const says = launchedSays(ENOENT, 0, program('dynamic PIE')).replace('descriptors 3', 'descriptors 4');
+  assert.deepEqual([status, stdout], [7, says]);
+  assert.equal(run(['--simple', '--inject'], LOADER, ['true']).status, 125);
 });
 
-test('a signal ends it as a signal', () =>
-  assert.equal(run(NO_MKDIR, ['sh', '-c', 'kill -TERM $$']).signal, 'SIGTERM'));
-
-test('a filter that does not answer the probe call fails closed with 125', () => {
-  const result = run([[RET, 0, 0, ALLOW]], ['echo', 'unconfined']);
-  assert.equal(result.status, 125);
-  assert.equal(result.stdout, '');
-  assert.match(result.stderr, /the filter is not in force: errno 22/);
+test('Go programs start and end, by each way', { skip: skip || missingTools('go') }, () => {
+  for (const build of GO_BUILDS.slice(0, 2))
+    for (const way of WAYS) {
+      const { status, stderr } = run(way, NO_EXEC, [buildProgram(build, 'uname.go', folder).path]);
+      assert.deepEqual([status, stderr], [7, '']);
+    }
 });
 
-test('a filter that the kernel refuses fails closed with 125', () =>
-  assert.equal(run([[LOAD, 0, 0, 2]], ['echo', 'unconfined']).status, 125));
+const STATE = `grep -E "Sig(Ign|Blk|Cgt)" /proc/self/status; for f in $(ls /proc/self/fd); do echo $f $(readlink /proc/$$/fd/$f); done |
+  grep -v /proc | sed 's/[0-9]\\{4,\\}//g'; for i in 0 1 2 7; do grep flags /proc/self/fdinfo/$i; done; echo "$MARKER"; grep TracerPid /proc/$$/status`;
 
-test('a missing command is 127, a file that is no program 126, a script without #! runs in sh', () => {
-  assert.equal(run(NO_MKDIR, ['no-such-command']).status, 127);
-  assert.equal(run(NO_MKDIR, [folder]).status, 126);
-  const file = join(folder, 'script');
-  writeFileSync(file, 'echo "script $1"\n', { mode: 0o755 });
-  assert.equal(run(NO_MKDIR, [file, 'word']).stdout, 'script word\n');
-});
+for (const way of WAYS) {
+  const name = wayName(way);
 
-const STATE = `grep -E "Sig(Ign|Blk)" /proc/self/status; for f in $(ls /proc/self/fd); do echo $f $(readlink /proc/$$/fd/$f); done |
-  grep -v /proc | sed 's/[0-9]\\{4,\\}//g'; for i in 0 1 2 7; do grep flags /proc/self/fdinfo/$i; done`;
+  test(`${name}: output, exit code and pid are the command's own`, () => {
+    const made = run(way, MOST, ['sh', '-c', `echo out; mkdir ${folder}/no; exit 9`]);
+    assert.equal(made.stdout, 'out\n');
+    assert.match(made.stderr, /Operation not permitted/);
+    assert.equal(made.status, 9);
+    assert.equal(run(way, MOST, ['sh', '-c', 'kill -TERM $$']).signal, 'SIGTERM');
+    const child = spawnSync(process.execPath, [SELKIE, 'run', ...way, '-p', MOST, 'sh', '-c', 'echo $$'], {
+      encoding: 'utf8',
+    });
+    assert.equal(child.stdout, `${child.pid}\n`);
+  });
 
-test('signals, descriptors and their flags are those that env(1) gives', () => {
-  const state = join(folder, 'state.sh');
-  writeFileSync(state, STATE);
-  const rows = JSON.stringify(NO_MKDIR);
-  const under = (prefix: string) =>
-    spawnSync('sh', ['-c', `echo | ${prefix} sh ${state} 7</dev/null 9<${state} | cat`], { encoding: 'utf8' }).stdout;
-  const expected = under('env');
-  assert.match(expected, /^7 \/dev\/null$/m);
-  assert.match(expected, /^9 /m);
-  assert.equal(under(`${process.execPath} ${script} '${rows}'`), expected);
+  test(`${name}: signals, descriptors and their flags are those that env(1) gives, and nobody traces`, () => {
+    const state = join(folder, 'state.sh');
+    writeFileSync(state, STATE);
+    const under = (prefix: string) =>
+      spawnSync('sh', ['-c', `echo | ${prefix} sh ${state} 7</dev/null 9<${state} | cat`], {
+        encoding: 'utf8',
+        env: { ...process.env, MARKER: 'kept' },
+      }).stdout;
+    const expected = under('env');
+    assert.match(expected, /^7 \/dev\/null$/m);
+    assert.match(expected, /^9 /m);
+    assert.equal(under(`${process.execPath} ${SELKIE} run ${way.join(' ')} -p ${MOST}`), expected);
+  });
+
+  test(`${name}: a missing command is 127, a file that is no program 126, a script without #! runs in sh`, () => {
+    assert.equal(run(way, MOST, ['no-such-command']).status, 127);
+    assert.equal(run(way, MOST, [folder]).status, 126);
+    const file = join(folder, 'script');
+    writeFileSync(file, 'echo "script $1"\n', { mode: 0o755 });
+    assert.equal(run(way, MOST, [file, 'word']).stdout, 'script word\n');
+  });
+
+  test(`${name}: scripts are confined as their interpreter is, static or dynamic`, { skip }, () => {
+    for (const kind of ['static', 'dynamic PIE']) {
+      const file = join(folder, 'interpreted');
+      writeFileSync(file, `#!${program(kind)} word\n`, { mode: 0o755 });
+      const errno = way.length === 0 ? ENOSYS : EPERM;
+      const { stdout } = run(way, LOADER, [file, 'more']);
+      assert.equal(stdout, launchedSays(errno, errno, `${program(kind)} word ${file} more`));
+    }
+  });
+
+  test(`${name}: a script for env(1) needs execve in syscalls:, and is refused in one line without`, () => {
+    const file = join(folder, 'env-script');
+    writeFileSync(file, '#!/usr/bin/env sh\necho "$1"\n', { mode: 0o755 });
+    const refused = run(way, NO_EXEC, [file, 'word']);
+    assert.deepEqual([refused.status, refused.stdout], [125, '']);
+    assert.match(refused.stderr, /^selkie run: .*\/usr\/bin\/env execute sh, .*add execve to syscalls:.*\n$/);
+    assert.equal(run(way, MOST, [file, 'word']).stdout, 'word\n');
+    assert.equal(run(['--simple'], NO_EXEC, [file, 'word']).stdout, 'word\n');
+  });
+
+  test(`${name}: a program that executes others needs execve in syscalls:`, () => {
+    const errno = way.length === 0 ? /Function not implemented/ : /Operation not permitted/;
+    const refused = run(way, NO_EXEC, ['sh', '-c', '/bin/true; echo $?'], { env: { ...process.env, LC_ALL: 'C' } });
+    assert.equal(refused.stdout, '126\n');
+    assert.match(refused.stderr, errno);
+    assert.equal(run(way, MOST, ['sh', '-c', '/bin/true; echo $?']).stdout, '0\n');
+  });
+
+  test(`${name}: setuid, setgid and capable programs are refused, with the reason`, { skip }, () => {
+    const nobody = true;
+    for (const [mode, word] of [
+      [0o4755, 'setuid of uid 0'],
+      [0o2755, 'setgid of gid 0'],
+    ] as const) {
+      const file = join(folder, `mode-${mode}`);
+      copyFileSync(program('static'), file);
+      chmodSync(file, mode);
+      const refused = run(way, LOADER, [file], { nobody });
+      assert.deepEqual([refused.status, refused.stdout], [125, '']);
+      assert.match(refused.stderr, new RegExp(`it is ${word}, which no process with a filter gets`));
+      if (process.getuid?.() === 0) assert.equal(run(way, LOADER, [file]).status, 7);
+    }
+  });
+
+  test(`${name}: under another listener, the command runs all the same`, { skip }, () => {
+    const outer = ['record', '-q', '--force', '-o', join(folder, 'outer.yaml'), '--'];
+    for (const kind of ['static', 'dynamic PIE']) {
+      const command = [process.execPath, SELKIE, 'run', ...way, '-p', LOADER, program(kind)];
+      const { status, stdout, stderr } = selkie([...outer, ...command], { timeout: 60_000 });
+      assert.deepEqual([status, stdout], [7, launchedSays(EPERM, EPERM, program(kind))], stderr);
+      assert.equal(/ended by ptrace at the entry, .* refused: errno 16\n/.test(stderr), way.length === 0, stderr);
+    }
+  });
+}
+
+test('policies that cannot be put in force are refused', () => {
+  const refused = (text: string): string => {
+    const { status, stderr } = run([], policy('refused', text), ['true']);
+    assert.equal(status, 125);
+    return stderr;
+  };
+  assert.match(
+    refused(LAUNCHED_POLICIES.exec.replace('x86_64', 'aarch64')),
+    /this policy is for aarch64.* add x86_64 to arches/,
+  );
+  assert.match(refused(`${HEADER}syscalls:\n  allow: [write]\n`), /needs execve.*add "start: \{allow: \[execve\]\}"/);
+  assert.match(
+    refused(`${LAUNCHED_POLICIES.exec.replace('allow:', 'notify: [acct]\n  allow:')}`),
+    /cannot have "notify"/,
+  );
 });

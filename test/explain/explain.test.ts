@@ -124,3 +124,19 @@ test('a container has its own files: functions are named by those, not by ours o
     assert.equal(JSON.parse(line).caller, name, stderr);
   }
 });
+
+test('a later exec is denied where start: alone permits it, in one line that says so', {
+  skip: missingTools('gcc'),
+}, (context) => {
+  const folder = scratchFolder(context);
+  const source = '#include <unistd.h>\nint main(void) { execl("/bin/true", "true", (char *)0); return 3; }\n';
+  const file = compileC(folder, 'executes', source, ['-static']);
+  const text = policy('errno(EPERM)').replace('socket', 'execve');
+  writeFileSync(join(folder, 'p.yaml'), `${text}start:\n  allow:\n    - execve: arg0 != 0\n    - execve: arg0 == 0\n`);
+  const { status, stderr } = selkie(['run', '--explain', '-p', 'p.yaml', file], { cwd: folder });
+  assert.equal(status, 3, stderr);
+  assert.match(
+    stderr,
+    /denied execve\(.*\) → EPERM ×1 in executes .*to permit it: allow execve in syscalls: \(start: ended at the entry\)\n/,
+  );
+});

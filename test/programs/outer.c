@@ -1,6 +1,7 @@
 /*
  * Runs a command under an outer filter that answers seccomp(2) and prctl(2), or one of them, its own way:
- *     outer HOW WHICH COMMAND...     HOW: N (errno N, 0 included), kill, listener (answers 0)   WHICH: prctl, seccomp, both, exit, or a number
+ *     outer HOW WHICH COMMAND...     HOW: N (errno N, 0 included), kill, listener (answers 0)
+ *                                    WHICH: prctl, seccomp, both, exit, a number, or NUMBER:WORD for calls with that first argument
  * `exit` answers exit_group and seccomp. Ends with 2 where it cannot set this up.
  */
 #include <errno.h>
@@ -19,11 +20,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static int has_word;
+static unsigned word;
+
 static int install(unsigned action, int first, int second, int flags) {
   struct sock_filter program[] = {
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, first, 1, 0),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, second, 0, 1),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, second, 0, 3),
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, word, 0, has_word),
     BPF_STMT(BPF_RET | BPF_K, action),
     BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
@@ -73,7 +79,11 @@ int main(int argc, char **argv) {
   int second = strcmp(argv[2], "prctl") == 0 ? SYS_prctl : SYS_seccomp;
   char *end;
   long number = strtol(argv[2], &end, 10);
-  if (*end == 0) first = second = number;
+  if (*end == 0 || *end == ':') first = second = number;
+  if (*end == ':') {
+    has_word = 1;
+    word = strtoul(end + 1, NULL, 0);
+  }
   if (strcmp(argv[1], "listener") != 0) {
     int kill = strcmp(argv[1], "kill") == 0;
     if (install(kill ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | atoi(argv[1]), first, second, 0) != 0) return 2;

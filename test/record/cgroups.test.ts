@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { cgroupRoot } from '../../src/kernel/cgroups.ts';
-import { parseEvidence } from '../../src/record/evidence.ts';
 import { temporaryFolder } from '../support/folders.ts';
 import { compileC } from '../support/programs.ts';
+import { pause, recordRunning, stop } from '../support/record-running.ts';
 import { SELKIE } from '../support/selkie.ts';
 
 const folder = temporaryFolder();
@@ -41,8 +41,6 @@ function makeCgroup(...names: readonly string[]): string {
   return cgroup;
 }
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 /** Calls the number of its name, and one that others tell it by, for as long as it lives: `caller-110` calls 110. */
 function startCaller(nr: number, environment: Record<string, string> = {}): ChildProcess {
   const source = `#include <sys/syscall.h>\n#include <unistd.h>\nint main(void) { for (;;) { syscall(${nr}); usleep(1000); } }`;
@@ -55,38 +53,8 @@ function startCaller(nr: number, environment: Record<string, string> = {}): Chil
 
 const move = (child: ChildProcess, cgroup: string): void => writeFileSync(join(cgroup, 'cgroup.procs'), `${child.pid}`);
 
-let runs = 0;
-
-/** Records until it ends, or `act` has; `act` begins when the programs are attached. @returns the numbers that each executable called */
-async function record(words: readonly string[], act: (selkie: ChildProcess) => Promise<void>) {
-  runs += 1;
-  const policy = join(folder, `run-${runs}.yaml`);
-  const selkie = spawn(process.execPath, [SELKIE, 'record', '--json', '-o', policy, ...words], { stdio: 'pipe' });
-  let stderr = '';
-  selkie.stderr?.setEncoding('utf8').on('data', (text) => {
-    stderr += text;
-  });
-  const ended = new Promise<number | null>((resolve) => selkie.once('exit', resolve));
-  while (selkie.exitCode === null && !isAttached(selkie)) await pause(10);
-  await pause(100);
-  await act(selkie);
-  const timer = setTimeout(() => selkie.kill('SIGKILL'), 20_000);
-  const status = await ended;
-  clearTimeout(timer);
-  const file = policy.replace('.yaml', '.evidence.json');
-  const evidence = existsSync(file) ? parseEvidence(readFileSync(file, 'utf8'), file) : [];
-  return { status, stderr, evidence, numbers: new Set(evidence.map(({ nr }) => nr)) };
-}
-
-function isAttached({ pid }: ChildProcess): boolean {
-  const { stdout } = spawnSync('sh', ['-c', `grep -l ^link_type: /proc/${pid}/fdinfo/* 2>/dev/null | wc -l`]);
-  return Number(stdout) >= 6;
-}
-
-const stop = async (selkie: ChildProcess): Promise<void> => {
-  await pause(400);
-  selkie.kill('SIGINT');
-};
+const record = (words: readonly string[], act: (selkie: ChildProcess) => Promise<void>) =>
+  recordRunning(folder, words, act);
 
 test('a cgroup is recorded: what is in it and below it, and nothing else', { skip }, async () => {
   const [outer, inner] = [makeCgroup('a'), makeCgroup('a', 'b')];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { launcherElf } from '../../src/elf/stubs/launcher-x86-64.ts';
+import { ownLauncherX8664 } from '../../src/elf/stubs/own-launcher-x86-64.ts';
 import { proberElf } from '../../src/elf/stubs/prober-x86-64.ts';
 import { confinedExecution, judgeFeatures, memoryExecution, refusedCalls } from '../../src/kernel/features.ts';
 import type { Place } from '../../src/kernel/place.ts';
@@ -46,8 +46,8 @@ for (const [suite, missing] of Object.entries(MISSING))
     const guest = new GuestFiles(join(folder, 'guest'));
     const trial = proberElf([]);
     const filter = denying();
-    const launcher = launcherElf(filter, { path: '/trial', argv: ['trial', 'x'] });
-    const probes = probesFor({ trial, launcher, filter });
+    const launcher = ownLauncherX8664({ program: filter, form: 'simple' });
+    const probes = probesFor({ trial, trialPath: '/trial', launcher, filter });
     for (const [name, bytes] of Object.entries({ trial, prober: proberElf(Object.values(probes)) })) {
       writeFileSync(join(folder, name), bytes);
       chmodSync(join(folder, name), 0o755);

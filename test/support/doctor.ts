@@ -10,6 +10,9 @@ import { type Finished, ROOT, runCommand, SELKIE, selkie } from './selkie.ts';
 
 const POLICY = 'selkie: 1\nsets: 1\ndefault: allow\nsyscalls:\n  errno(EPERM):\n    - reboot\n';
 
+/** What `run` is tried with: calls that end at the entry. */
+const WITH_START = `${POLICY}    - acct\nstart:\n  allow:\n    - acct: arg0 == 0\n`;
+
 interface Verdict {
   readonly command: string;
   readonly works: boolean;
@@ -79,14 +82,16 @@ export function tryCommands(place: Place, folder: string): Readonly<Record<strin
   const policy = join(folder, 'policy.yaml');
   const recorded = join(folder, 'recorded.yaml');
   const sealed = join(folder, 'sealed');
+  const withStart = join(folder, 'with-start.yaml');
   writeFileSync(policy, POLICY);
+  writeFileSync(withStart, WITH_START);
   rmSync(recorded, { force: true });
   assert.equal(selkie(['seal', '-q', '--force', '-p', policy, '/bin/true', '-o', sealed]).status, 0);
   const node = [process.execPath, SELKIE];
   const record = runIn(place, [...node, 'record', '-q', '--force', '-o', recorded, '/bin/true'], folder);
   return {
     record: record.status === 0 && existsSync(recorded),
-    run: runIn(place, [...node, 'run', '-p', policy, '/bin/true'], folder).status === 0,
+    run: runIn(place, [...node, 'run', '-p', withStart, '/bin/true'], folder).status === 0,
     seal: runIn(place, [sealed], folder).status === 0,
     confine: runIn(place, [process.execPath, '--input-type=module', '-e', CONFINE], folder).status === 0,
     lift: runIn(place, [process.execPath, '--input-type=module', '-e', LIFT], folder).status === 0,

@@ -1,6 +1,6 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { launcherElf } from '../../src/elf/stubs/launcher-x86-64.ts';
+import { ownLauncherX8664 } from '../../src/elf/stubs/own-launcher-x86-64.ts';
 import { SECCOMP_RET_KILL_PROCESS } from '../../src/facts/seccomp.ts';
 import { buildProgram } from './builds.ts';
 import { denying, encode } from './filters.ts';
@@ -29,10 +29,9 @@ function under(name: string, tool: string, prefix: readonly string[]): Place {
 export function below(name: string, filter: Uint8Array, prefix: readonly string[] = []): Place {
   const wrap = (command: readonly string[], folder: string): readonly string[] => {
     const launcher = join(folder, `launcher-${command.length}`);
-    const words = ['env', ...prefix, ...command];
-    writeFileSync(launcher, launcherElf(filter, { path: '/usr/bin/env', argv: words }));
+    writeFileSync(launcher, ownLauncherX8664({ program: filter, form: 'simple' }));
     chmodSync(launcher, 0o755);
-    return [launcher];
+    return [launcher, ...prefix, ...command];
   };
   return { name, skip: missingTools('setpriv'), wrap };
 }

@@ -27,7 +27,7 @@ export async function run(words: readonly string[], entry: CommandEntry): Promis
     .argument('<cmd...>', 'the command with its arguments')
     .option(
       '-p, --policy <file>',
-      'the policy; its start: is in force too; without it only filters count that programs bring',
+      'the policy; of its start:, execve ends with the exec; without it only filters count that programs bring',
     )
     .option('--own-filters', 'explain these too beside a policy (always so for a sealed program)')
     .option('--json', 'JSON lines on stderr')

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
+import { runLauncher } from '../../apply/run.ts';
 import { UnsupportedError } from '../../base/errors.ts';
 import { encodeProgram } from '../../bpf/codec.ts';
 import { compilePolicy } from '../../compile/compile-policy.ts';
 import { sealElf } from '../../elf/seal.ts';
-import { launcherElf } from '../../elf/stubs/launcher-x86-64.ts';
 import { proberElf } from '../../elf/stubs/prober-x86-64.ts';
 import {
   confinedExecution,
@@ -45,6 +45,8 @@ export interface Examination {
 
 /** Permits nearly all, so that the trial is decided by the place and not by the policy. */
 const TRIAL_POLICY = 'selkie: 1\nsets: 1\ndefault: allow\nsyscalls:\n  errno(EPERM):\n    - reboot\n';
+/** The same with calls that end at the entry. A rule with a condition beats one without. */
+const TRIAL_START = `${TRIAL_POLICY}    - execve\n    - acct\nstart:\n  allow:\n    - execve: arg0 != 0\n    - execve: arg0 == 0\n    - acct: arg0 == 0\n`;
 const RECORD_TIMEOUT_MS = 5000;
 
 /**
@@ -78,8 +80,8 @@ async function examineWith(files: TrialFiles, trial: Uint8Array): Promise<Examin
   const path = files.add('trial', trial);
   const policy = parsePolicy(TRIAL_POLICY);
   const filter = encodeProgram(compilePolicy(policy, { arches: ['x86_64'], probe: true }).program);
-  const launcher = launcherElf(filter, { path, argv: ['trial', 'x'] });
-  const answers = askProbes(files, probesFor({ trial, launcher, filter }));
+  const launcher = runLauncher(parsePolicy(TRIAL_START), path, 'auto');
+  const answers = askProbes(files, probesFor({ trial, trialPath: path, launcher, filter }));
   const place = readPlace();
   const refused = refusedCalls(answers);
   const library = faultOf(() => libc());

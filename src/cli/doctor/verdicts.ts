@@ -24,7 +24,7 @@ export function verdictsOf(examination: Examination): readonly Verdict[] {
   const { faults } = examination;
   return [
     verdict('record', faults.record, examination, tracingNote(examination) ?? boundaryNote(examination)),
-    verdict('run', faults.library ?? faults.run, examination),
+    verdict('run', faults.library ?? faults.run, examination, entryNote(examination)),
     verdict('seal', faults.seal, examination),
     verdict('confine', faults.library ?? threadsFault(examination), examination),
     verdict('explain', faults.explain, examination, siteNote(examination)),
@@ -51,7 +51,10 @@ const CAUSES: readonly ((examination: Examination, command: Command) => Cause | 
   noFilters,
   memory,
   listener,
+  entry,
 ];
+
+const OWN_LISTENER = 'a listener of our own';
 
 function find(examination: Examination, name: string): Feature | undefined {
   return examination.features.find((feature) => feature.name === name);
@@ -126,7 +129,7 @@ function memory(examination: Examination, command: Command): Cause | undefined {
 }
 
 function listener(examination: Examination, command: Command): Cause | undefined {
-  const own = find(examination, 'a listener of our own');
+  const own = find(examination, OWN_LISTENER);
   if (own?.answer === 'yes' || !needsListener(command)) return undefined;
   if (own?.detail === 'EBUSY')
     return {
@@ -141,6 +144,21 @@ function listener(examination: Examination, command: Command): Cause | undefined
     };
   const flag = 'seccomp(SECCOMP_FILTER_FLAG_NEW_LISTENER)';
   return { because: `${whoRefuses(examination)} refuses ${flag}: ${own?.detail}`, todo: permit(command) };
+}
+
+/** `run` ends `start:` at the command's entry by a listener, or by ptrace. */
+function entry(examination: Examination, command: Command): Cause | undefined {
+  const [own, traced] = [find(examination, OWN_LISTENER), find(examination, 'ptrace of a child')];
+  if (command !== 'run' || own?.answer === 'yes' || traced?.answer === 'yes') return undefined;
+  return {
+    because: `start: cannot be ended at the entry of a command: no listener (${own?.detail}), and no ptrace (${traced?.detail})`,
+    todo: 'run --simple, which keeps start: in force, or seal the program',
+  };
+}
+
+function entryNote(examination: Examination): string | undefined {
+  if (find(examination, OWN_LISTENER)?.answer === 'yes') return undefined;
+  return 'start: ends by ptrace, because user notification does not work here';
 }
 
 const NOT_LOOKED = 'what may be seen of a child was not tried, because a filter kills for one of the calls';

@@ -61,9 +61,18 @@ export function askForAnswerer(code: Assembler): void {
 /**
  * clone(flags, rbp + stack), no exit signal; the child goes to `child`, with all registers of its parent but rsp and rax. An outer filter that answers 0 in the
  * kernel's place is found out by the stack.
+ *
+ * @param tid - offset from rbp of the word that CLONE_CHILD_CLEARTID is for
  */
-function clone(code: Assembler, flags: number, stack: number, child: string, failed: string): Assembler {
-  code.mov('edi', flags).lea('rsi', at('rbp', stack)).xor('edx', 'edx').xor('r10d', 'r10d').xor('r8d', 'r8d');
+export function clone(
+  code: Assembler,
+  flags: number,
+  stack: number,
+  child: string,
+  failed: string,
+  tid = 0,
+): Assembler {
+  code.mov('edi', flags).lea('rsi', at('rbp', stack)).xor('edx', 'edx').lea('r10', at('rbp', tid)).xor('r8d', 'r8d');
   call(code, 'clone').test('rax', 'rax').jcc('s', failed).jcc('ne', `${child}Made`);
   return code.cmp('rsp', 'rsi').jcc('e', child).jmp(failed).label(`${child}Made`);
 }

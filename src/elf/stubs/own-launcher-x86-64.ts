@@ -8,6 +8,7 @@ import { askForAnswerer, emitAnswerer, startAnswerer } from './answerer-x86-64.t
 import { restrictPaths } from './landlock-x86-64.ts';
 import { LANDLOCK_TEXTS, LAUNCHER_TEXTS, USAGE } from './launcher-texts.ts';
 import { call, loadEnvironment, staticElf } from './static-x86-64.ts';
+import { emitTracer, startTracer } from './tracer-x86-64.ts';
 
 /**
  * The launcher that stands alone: `LAUNCHER COMMAND ARGUMENT...` confines its process and becomes the command, which it looks for as execvp(3) does.
@@ -33,25 +34,57 @@ const PR_GET_NO_NEW_PRIVS = 39;
 const STDERR = 2;
 const OWN_FAILURE = 125;
 
-/** Generates the launcher. @returns a static ELF file for x86-64 that carries the notes */
-export function ownLauncherX8664({ program, form, paths }: LauncherParts, notes: Uint8Array): Uint8Array {
-  const isAnswered = form !== 'simple';
+/** Filters for the way by ptrace; see tracer-x86-64.ts. */
+export interface Injection {
+  /** In force until the entry: permits `start:` and the installation of the second; answers the probe call. */
+  readonly first: Uint8Array;
+  /** Installed at the entry; answers the probe call as a second program does. */
+  readonly second: Uint8Array;
+  /** Also where somebody may listen. */
+  readonly always: boolean;
+}
+
+/**
+ * Generates the launcher.
+ *
+ * @param injection - the way to take where there can be no listener
+ * @returns a static ELF file for x86-64 that carries the notes
+ */
+export function ownLauncherX8664(
+  { program, form, paths }: LauncherParts,
+  notes?: Uint8Array,
+  injection?: Injection,
+): Uint8Array {
+  const isAnswered = form !== 'simple' && injection?.always !== true;
   return staticElf((code, addressOf) => {
     begin(code);
     setPrivileges(code);
     if (isAnswered) startAnswerer(code, form === 'loader');
     // This thread alone: the answerer needs files that the command must not have, and ends by its exec.
     if (paths) restrictToPaths(code);
-    installFilter(code, isAnswered);
+    if (isAnswered || !injection) installFilter(code, 'fprog', isAnswered, injection ? 'inject' : 'failed');
     if (isAnswered) askForAnswerer(code);
+    if (isAnswered && injection) code.jmp('execute');
+    if (injection) installInjection(code, isAnswered);
     execute(code);
     if (isAnswered) emitAnswerer(code, form === 'loader');
+    if (injection) emitTracer(code, injection.second);
     emitFailures(code);
     emitComplain(code);
     emitTexts(code);
     if (paths) emitPaths(code, paths);
     emitProgram(code, program, addressOf);
+    if (injection) emitProgram(code, injection.first, addressOf, 'fprogFirst');
   }, notes);
+}
+
+/** Says why it is this way where that was not asked for. The answerer waits for a listener in vain, until the exec ends it. */
+function installInjection(code: Assembler, isSaid: boolean): void {
+  if (isSaid) {
+    code.label('inject').mov('r13', 'rax').neg('r13').xor('r12d', 'r12d').lea('rsi', 'noListenerText').call('complain');
+  }
+  startTracer(code);
+  installFilter(code, 'fprogFirst', false, 'failed');
 }
 
 function begin(code: Assembler): void {
@@ -85,11 +118,11 @@ function emitPaths(code: Assembler, paths: Uint8Array): void {
   code.align(8).label('paths').data(paths);
 }
 
-/** Installs the filter on this thread alone, proves it by the probe call, and shows the listener to the answerer. */
-function installFilter(code: Assembler, isAnswered: boolean): void {
-  code.lea('rbx', 'filterText').mov('edi', SECCOMP_SET_MODE_FILTER).lea('rdx', 'fprog');
+/** Installs a filter on this thread alone, proves it by the probe call, and shows the listener to the answerer. */
+function installFilter(code: Assembler, program: string, isAnswered: boolean, refused: string): void {
+  code.lea('rbx', 'filterText').mov('edi', SECCOMP_SET_MODE_FILTER).lea('rdx', program);
   call(code.mov('esi', isAnswered ? FLAG_NEW_LISTENER : 0), 'seccomp').test('rax', 'rax');
-  code.jcc(isAnswered ? 's' : 'ne', 'failed').mov('r12', 'rax');
+  code.jcc(isAnswered ? 's' : 'ne', refused).mov('r12', 'rax');
   code.lea('rbx', 'proofText').mov('edi', PROBE_OPERATION).mov('esi', PROBE_ARGUMENT).xor('edx', 'edx');
   call(code, 'seccomp').cmp('rax', -PROBE_ERRNO).jcc('ne', 'failed');
   if (isAnswered) code.mov(LISTENER, 'r12');
@@ -97,7 +130,7 @@ function installFilter(code: Assembler, isAnswered: boolean): void {
 
 /** Becomes the command argv[1]; r13 is the errno that counts, as execvp(3) has it. */
 function execute(code: Assembler): void {
-  code.xor('r13d', 'r13d').mov('rdi', at('r14', 8)).mov('rsi', 'rdi');
+  code.label('execute').xor('r13d', 'r13d').mov('rdi', at('r14', 8)).mov('rsi', 'rdi');
   // A word with a slash is a path; an empty one is no file.
   code.cmpByte(at('rdi'), 0).jcc('e', 'asPath');
   code.label('findSlash').movzxByte('eax', at('rsi')).inc('rsi').cmp('eax', 0x2f).jcc('e', 'asPath');

@@ -43,6 +43,7 @@ export const NR = {
   wait4: 61,
   kill: 62,
   fcntl: 72,
+  ptrace: 101,
   getppid: 110,
   rt_sigtimedwait: 128,
   prctl: 157,
