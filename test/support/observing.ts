@@ -283,6 +283,17 @@ int main(void) { for (int i = 0; i < 500; i++) getuid(); return 0; }`;
     return { status, ms: Date.now() - begin };
   }
 
+  /** As `interrupt`, which must take less than a second; a machine that is busy with other things has three tries. */
+  async function interruptQuickly(signal: NodeJS.Signals, shell: string): Promise<unknown> {
+    const times: number[] = [];
+    while (times.length < 3) {
+      const { status, ms } = await interrupt(signal, shell);
+      if (ms < 1000) return status;
+      times.push(ms);
+    }
+    return assert.fail(`took ${times} ms`);
+  }
+
   /** Seconds that no other process of the machine sleeps, also in another run of this file. */
   const long = (seconds: number): string => `${seconds}.${process.pid}`;
   const alive = (seconds: number): string =>
@@ -293,17 +304,14 @@ int main(void) { for (int i = 0; i < 500; i++) getuid(); return 0; }`;
       ['SIGTERM', 143],
       ['SIGINT', 130],
     ] as const) {
-      const { status, ms } = await interrupt(signal, `echo; exec sleep ${long(7301)}`);
-      assert.equal(status, code);
-      assert.ok(ms < 1000, `${ms} ms`);
+      assert.equal(await interruptQuickly(signal, `echo; exec sleep ${long(7301)}`), code);
     }
     assert.equal(alive(7301), '');
   });
 
   test(`${backend}: a target that ignores the signal is killed with its descendants within a second; one that catches it has its say`, async () => {
-    const ignoring = await interrupt('SIGTERM', `trap "" TERM; setsid sleep ${long(7302)} & echo; sleep ${long(7302)}`);
-    assert.equal(ignoring.status, 137);
-    assert.ok(ignoring.ms < 1000, `${ignoring.ms} ms`);
+    const ignoring = `trap "" TERM; setsid sleep ${long(7302)} & echo; sleep ${long(7302)}`;
+    assert.equal(await interruptQuickly('SIGTERM', ignoring), 137);
     assert.equal(alive(7302), '');
     const catching = await interrupt('SIGTERM', 'trap "exit 5" TERM; echo; while :; do sleep 0.05; done');
     assert.equal(catching.status, 5);
