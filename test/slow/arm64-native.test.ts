@@ -56,7 +56,7 @@ const SCRIPTS: Readonly<Record<string, string>> = {
           `${name}.strace`,
           `strace -f -o trace ${quoted(words)} > /dev/null 2>&1; cat ${name}.yaml; echo ---; cat trace`,
         ],
-        [`${name}.sealed`, `${sealed} > /dev/null && /in-place ./${name}.sealed ${quoted(words)}`],
+        [`${name}.sealed`, `${sealed} > /dev/null 2>&1 && /in-place ./${name}.sealed ${quoted(words)}`],
       ];
     }),
   ),
