@@ -19,7 +19,7 @@ const GO: Build = { name: 'arm64', tool: 'go', flags: [], environment: { CGO_ENA
 const GO_ARM: Build = { name: 'arm', tool: 'go', flags: [], environment: { CGO_ENABLED: '0', GOARCH: 'arm' } };
 
 /** Of the programs that are sealed elsewhere: those that start others, read much, or make threads. */
-const RECORDED: readonly (readonly string[])[] = ['bash', 'gawk', 'perl', 'python3.11', 'sqlite3', 'tclsh8.6'].map(
+const RECORDED: readonly (readonly string[])[] = ['bash', 'perl', 'python3.11', 'sqlite3'].map(
   (name) => PROGRAMS.find(([path]) => path === `/usr/bin/${name}`) ?? assert.fail(name),
 );
 
@@ -30,40 +30,41 @@ const quoted = (words: readonly string[]): string =>
 const SCRIPTS: Readonly<Record<string, string>> = {
   'story.record': 'selkie record -q /story && cat story.yaml',
   'story.strace': 'strace -f -o trace /story && cat trace',
-  'story.seal': 'selkie seal -p story.yaml /story -o sealed && selkie inspect sealed',
+  'story.seal': 'selkie seal -p story.yaml /story -o sealed',
   'story.run': './sealed',
   'story.attack': 'selkie seal -p story.yaml /story-exec -o attacked && ./attacked',
   'story.simulate': "selkie simulate -p story.yaml 'mkdirat()' 'execve()'",
-  'run.story': 'selkie run -p story.yaml /story',
-  'run.attack': 'selkie run -p story.yaml /story-exec',
-  'run.path': 'selkie run -p bash.yaml bash -c "echo $0 $*" zero one',
-  'run.missing': 'selkie run -p bash.yaml no-such-command',
   rounds: 'selkie record -q --runs 3 -o rounds.yaml /story && cat rounds.yaml',
   arm: 'selkie record -q -o arm.yaml /uname-arm one; echo "exit $?"; cat arm.yaml',
-  missing: 'selkie record -q -o none.yaml no-such-command',
   killed: "selkie record -q -o killed.yaml sh -c 'kill -9 $$'",
   orphans: `selkie record -q -o orphans.yaml sh -c 'sleep 987 & sleep 987' & recorder=$!
-    until [ "$(pgrep -cfx 'sleep 987')" = 2 ]; do sleep 0.1; done; kill -9 $recorder
-    until ! pgrep -fx 'sleep 987' >/dev/null; do sleep 0.1; done; echo all gone`,
+    until [ "$(pgrep -cfx 'sleep 987')" = 2 ]; do sleep 1; done; kill -9 $recorder
+    until ! pgrep -fx 'sleep 987' > /dev/null; do sleep 1; done; echo all gone`,
   confine: 'node /selkie/confined.mjs',
   doctor: 'selkie doctor',
-  explain: 'selkie explain ls',
   ptrace: 'selkie record --backend ptrace -o none.yaml ls',
-  ebpf: 'selkie record --backend ebpf -o none.yaml ls',
   lift: 'selkie lift -o none.yaml -- ls',
   ...Object.fromEntries(
     RECORDED.flatMap((words) => {
       const [path = ''] = words;
       const name = path.slice(path.lastIndexOf('/') + 1);
-      const sealed = `selkie seal -p ${name}.yaml ${path} -o /${name}.sealed >&2`;
+      const sealed = `selkie seal -p ${name}.yaml ${path} -o ${name}.sealed`;
       return [
         [`${name}.plain`, quoted(words)],
         [`${name}.record`, `selkie record -q -o ${name}.yaml ${quoted(words)}`],
-        [`${name}.strace`, `strace -f -o trace ${quoted(words)} >/dev/null; cat ${name}.yaml; echo ---; cat trace`],
-        [`${name}.sealed`, `${sealed} 2>/dev/null && /in-place /${name}.sealed ${quoted(words)}`],
+        [
+          `${name}.strace`,
+          `strace -f -o trace ${quoted(words)} > /dev/null 2>&1; cat ${name}.yaml; echo ---; cat trace`,
+        ],
+        [`${name}.sealed`, `${sealed} > /dev/null 2>&1 && /in-place ./${name}.sealed ${quoted(words)}`],
       ];
     }),
   ),
+  'run.story': 'selkie run -p story.yaml /story',
+  'run.attack': 'selkie run -p story.yaml /story-exec',
+  'run.path': "selkie run -p bash.yaml bash -c 'echo $0 $*' zero one",
+  'run.refused': "selkie run -p bash.yaml bash -c 'cd /tmp'",
+  'run.missing': 'selkie run -p bash.yaml no-such-command',
 };
 
 const CONFINED = `import { mkdirSync } from 'node:fs';
@@ -134,7 +135,7 @@ test('the story: recorded, sealed and run there, and what an attacker adds is re
     assert.ok(!named(policyText.replace(/^start:.*/ms, '')).has(name), name);
   assert.ok(named(policyText).has('mkdirat'));
   requireAll(policyText, resultOf('story.strace').output);
-  assert.match(resultOf('story.seal').output, /intact +true/);
+  assert.equal(resultOf('story.seal').status, 0, resultOf('story.seal').output);
   assert.deepEqual([resultOf('story.run').status, resultOf('story.run').output], [0, I_MADE_IT]);
   const attack = resultOf('story.attack');
   assert.equal(attack.status, 1, attack.output);
@@ -162,6 +163,14 @@ for (const words of RECORDED) {
   });
 }
 
+test('run becomes the command, under its policy', { skip }, () => {
+  assert.deepEqual([resultOf('run.story').status, resultOf('run.story').output], [0, I_MADE_IT]);
+  assert.match(resultOf('run.attack').output, /Cannot exec \/bin\/ls: function not implemented/);
+  assert.deepEqual([resultOf('run.path').status, resultOf('run.path').output], [0, 'zero one\n']);
+  assert.match(resultOf('run.refused').output, /cd: \/tmp: Operation not permitted/);
+  assert.equal(resultOf('run.missing').status, 127);
+});
+
 test('calls of 32-bit programs are those of arm', { skip }, () => {
   const { output } = resultOf('arm');
   assert.match(output, /exit 7/);
@@ -170,7 +179,6 @@ test('calls of 32-bit programs are those of arm', { skip }, () => {
 });
 
 test('exit codes are the command’s, and nothing outlives the recorder', { skip }, () => {
-  assert.equal(resultOf('missing').status, 127);
   assert.equal(resultOf('killed').status, 137);
   assert.equal(resultOf('orphans').output, 'all gone\n');
 });
@@ -180,7 +188,7 @@ test('confine puts a policy in force on all threads of Node', { skip }, () => {
 });
 
 test('what is written for x86-64 is refused by name', { skip }, () => {
-  for (const label of ['doctor', 'explain', 'ptrace', 'ebpf', 'lift']) {
+  for (const label of ['doctor', 'ptrace', 'lift']) {
     const { status, output } = resultOf(label);
     assert.equal(status, 125, `${label}: ${output}`);
     assert.match(output, /^selkie \w+: Cannot .* on AArch64: only on x86-64 for now: .*\n$/, label);

@@ -79,7 +79,10 @@ test('each program answers as before once it is sealed, and dies of its first wr
   programs.forEach((words, index) => {
     const [original, harmless, deadly] = ['', '.harmless', '.deadly'].map((place) => results.get(`${index}${place}`));
     const what = words.join(' ');
-    assert.ok(original && original.output !== '' && original.status < 126, `${what}: ${JSON.stringify(original)}`);
+    assert.ok(
+      original && original.output !== '' && [0, 1, 7].includes(original.status),
+      `${what}: ${JSON.stringify(original)}`,
+    );
     assert.deepEqual([harmless?.status, harmless?.output], [original.status, original.output], what);
     assert.deepEqual([deadly?.status, deadly?.output], [128 + SIGSYS, ''], what);
   });

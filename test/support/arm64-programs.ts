@@ -37,7 +37,7 @@ export const PROGRAMS: readonly (readonly string[])[] = [
   ['/usr/bin/dig', '-v'],
   ['/usr/bin/dpkg', '--version'],
   ['/usr/bin/file', '/usr/bin/bash'],
-  ['/usr/bin/find', '/usr/lib/python3.11/json'],
+  ['/usr/bin/find', '/usr/lib/python3.11/encodings'],
   ['/usr/bin/gawk', '-f', '/script.awk', '/data'],
   ['/usr/bin/git', 'hash-object', '/data'],
   ['/usr/bin/gpg', '--version'],
@@ -61,7 +61,7 @@ export const PROGRAMS: readonly (readonly string[])[] = [
   [
     '/usr/bin/python3.11',
     '-c',
-    'import os, json; print(json.dumps([sum(range(10**5)), os.uname().machine]), flush=True); os.system("echo child")',
+    'import os, re; print(sum(range(10**5)), re.sub("a", "b", os.uname().machine), flush=True); os.system("echo child")',
   ],
   ['/usr/bin/readelf', '-h', '/usr/bin/bash'],
   ['/usr/bin/redis-cli', '--version'],

@@ -10,7 +10,7 @@ import { ROOT } from './selkie.ts';
 /** Other kernels: Debian's own, booted under qemu with a file system in memory that runs what a test put there. */
 
 const MIRROR = 'https://deb.debian.org/debian';
-const MACHINE_TIMEOUT_MS = 600_000;
+const MACHINE_TIMEOUT_MS = 1_500_000;
 
 function download(url: string): Buffer {
   return execFileSync('curl', ['-fsSL', '--retry', '3', url], { maxBuffer: 1 << 28 });
