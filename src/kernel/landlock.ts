@@ -14,7 +14,6 @@ import { mustSyscall, syscallError, trySyscall } from './libc.ts';
 /** Landlock for this process, as landlock(7) has it; elf/stubs/landlock.ts is the same for others. */
 
 const [ENOENT, EPERM, EBADF] = [2, 1, 9];
-const AT_FDCWD = -100;
 const O_PATH_CLOEXEC = 0o10000000 | 0o2000000;
 const PURPOSE = 'put paths: in force';
 
