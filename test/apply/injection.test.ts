@@ -186,7 +186,8 @@ test('the tracer killed at any moment: the command ends with it, or is confined'
   timeout: 120_000,
 }, async () => {
   let killed = 0;
-  for (let round = 0; round < 150; round += 1) {
+  // The faster the machine, the more starts are over by then.
+  for (let round = 0; round < 150 || (killed < 20 && round < 1500); round += 1) {
     const kind = KINDS[round % 2] as string;
     const { child, finished } = start(kind);
     wait(round);
@@ -194,6 +195,6 @@ test('the tracer killed at any moment: the command ends with it, or is confined'
     if (tracer !== undefined && kill(tracer)) killed += 1;
     checkClosed(await finished, kind);
   }
-  assert.ok(killed > 20, `${killed} of 150`);
+  assert.ok(killed >= 20, `${killed}`);
   await nothingStays();
 });

@@ -76,7 +76,7 @@ test('some of them compile, some are refused', () => {
 test('every command refuses such a policy by one line with its place, or by its fields', (context) => {
   const folder = scratchFolder(context);
   const policy = join(folder, 'p.yaml');
-  writeFileSync(policy, policyText('random masks of one argument', 60));
+  writeFileSync(policy, `${policyText('random masks of one argument', 60)}start:\n  allow: [execve]\n`);
   const commands: readonly (readonly [status: number, ...words: string[]])[] = [
     [2, 'disasm', policy],
     [2, 'simulate', '-p', policy, 'read()'],
