@@ -66,7 +66,7 @@ const longFilter = (lastLoad: number): Uint8Array =>
     [RETURN, 0, 0, SECCOMP_RET_ALLOW],
   ]);
 const OFFSET_FIRST_ARGUMENT = 16;
-const timings: readonly ProbeStep[] = Array.from({ length: 6 }, () => ({ times: TIMED_CALLS }));
+const timings: readonly ProbeStep[] = Array.from({ length: 12 }, () => ({ times: TIMED_CALLS }));
 
 /** The actions of a filter, by the names that /proc/sys/kernel/seccomp/actions_avail has too. */
 export const ACTIONS: Readonly<Record<string, number>> = {
