@@ -63,7 +63,7 @@ export function compileStart(main: ResolvedPolicy, withStart: ResolvedPolicy, ar
     if (!permitsCall(space, atStart, arch, 'execve'))
       throw new PolicyError(
         'start_exec',
-        'a command is started by execve, which this policy does not permit: add "start: {allow: [execve]}"',
+        'the start of a command needs execve, which this policy does not permit: add "start: {allow: [execve]}"',
       );
     const { node, ...notice } = startOnNotice(space, own, atStart, archesOf(main));
     return { ...notice, program: compileDiagram(space, notice.isNeeded ? node : own) };
