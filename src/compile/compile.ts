@@ -24,7 +24,7 @@ export interface CompileOptions {
 }
 
 /** Some 100 MiB and 1 s: a filter that fits the kernel takes a tenth. */
-export const LIMITS: Limits = { nodes: 1 << 21, steps: 6_000_000 };
+export const LIMITS: Limits = { nodes: 1 << 21, steps: 4_000_000 };
 
 /**
  * Compiles a policy to a program: the architecture first, then the number, then arguments. Deterministic. The program's own meaning is
